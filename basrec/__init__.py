@@ -1,0 +1,1 @@
+"""Sequential recommenders, BASRec augmentation, two-stage training and full-ranking evaluation."""
