@@ -1,0 +1,44 @@
+"""Backbones: encoders of a sequence of item vectors, known by name.
+
+A backbone sees vectors, not ids, so that mixed embeddings can enter. It knows nothing of data,
+loss or training. To add one: one file here, one line in BACKBONES.
+"""
+
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from basrec.backbones.sasrec import SASRec
+from basrec.config import ModelConfig
+from basrec.errors import InputError
+
+__all__ = ["BACKBONES", "Backbone", "build_backbone"]
+
+
+class Backbone(Protocol):
+    """What training and ranking ask of an encoder.
+
+    Shapes: B sequences, T packed positions, L = max_length slots, D embedding size.
+    """
+
+    causal: bool
+    """Whether the output at a position depends on that position and those before it only."""
+
+    def __call__(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Encode packed vectors (T, D) of sequences of `lengths` (B,), giving (T, D)."""
+        ...
+
+    def encode_padded(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Encode left-padded vectors (B, L, D) at every slot, padding too, giving (B, L, D)."""
+        ...
+
+
+BACKBONES: dict[str, type[nn.Module]] = {"sasrec": SASRec}
+
+
+def build_backbone(config: ModelConfig) -> nn.Module:
+    """Make the backbone that the config names."""
+    if config.backbone not in BACKBONES:
+        known = ", ".join(sorted(BACKBONES))
+        raise InputError(f"model.backbone = {config.backbone!r} is not known; known: {known}")
+    return BACKBONES[config.backbone](config)

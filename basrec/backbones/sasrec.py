@@ -1,0 +1,90 @@
+"""SASRec: self-attentive sequential recommendation (Kang and McAuley, ICDM 2018).
+
+Post-layer-norm blocks with GELU, as in the reference. Positions are counted from the end: the last
+item of a sequence always has position max_length - 1, as if the input were padded on the left.
+Shapes: B sequences, T packed positions, L = max_length, D embedding size.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from basrec.backbones.attention import (
+    Attend,
+    group_by_length,
+    packed_attention,
+    padded_attention,
+)
+from basrec.config import ModelConfig
+from basrec.packed import Packed
+
+NORM_EPSILON = 1e-12
+
+
+class Block(nn.Module):
+    """Self-attention and a feed-forward part, each with dropout, residual and layer norm."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size, inner = config.embedding_size, config.sasrec.inner_size
+        self.dropout = config.dropout
+        self.qkv = nn.Linear(size, 3 * size)
+        self.out = nn.Linear(size, size)
+        self.attention_norm = nn.LayerNorm(size, eps=NORM_EPSILON)
+        self.expand = nn.Linear(size, inner)
+        self.contract = nn.Linear(inner, size)
+        self.feed_forward_norm = nn.LayerNorm(size, eps=NORM_EPSILON)
+
+    def forward(self, vectors: Tensor, attend: Attend) -> Tensor:
+        """Transform rows (rows, D); `attend` alone knows which rows see which."""
+        context = self.out(attend(self.qkv(vectors)))
+        vectors = self.attention_norm(self._drop(context) + vectors)
+        inner = self.contract(functional.gelu(self.expand(vectors)))
+        return self.feed_forward_norm(self._drop(inner) + vectors)
+
+    def _drop(self, vectors: Tensor) -> Tensor:
+        return functional.dropout(vectors, self.dropout, self.training)
+
+
+class SASRec(nn.Module):
+    """The encoder: positions, layer norm, dropout, then the blocks."""
+
+    causal = True
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.positions = nn.Embedding(config.max_length, config.embedding_size)
+        self.norm = nn.LayerNorm(config.embedding_size, eps=NORM_EPSILON)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.sasrec.layers))
+
+    def forward(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Encode packed vectors (T, D) of sequences of `lengths` (B,), on the host."""
+        device = item_vectors.device
+        slot = Packed.of(lengths).slot(self.config.max_length).to(device, non_blocking=True)
+        groups = group_by_length(lengths, device)
+        attend = packed_attention(groups, self.config.sasrec.heads, self._attention_dropout)
+        return self._encode(item_vectors, slot, attend)
+
+    def encode_padded(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Encode left-padded vectors (B, L, D) at every slot, as the reference does."""
+        batch, slots, size = item_vectors.shape
+        attend = padded_attention(
+            lengths.to(item_vectors.device),
+            slots,
+            self.config.sasrec.heads,
+            self._attention_dropout,
+        )
+        slot = torch.arange(slots, device=item_vectors.device).repeat(batch)
+        return self._encode(item_vectors.reshape(-1, size), slot, attend).view_as(item_vectors)
+
+    @property
+    def _attention_dropout(self) -> float:
+        return self.config.attention_dropout if self.training else 0.0
+
+    def _encode(self, vectors: Tensor, slot: Tensor, attend: Attend) -> Tensor:
+        vectors = self.norm(vectors + self.positions(slot))
+        vectors = functional.dropout(vectors, self.config.dropout, self.training)
+        for block in self.blocks:
+            vectors = block(vectors, attend)
+        return vectors

@@ -1,0 +1,53 @@
+"""Batches of training sequences, packed: cut to the last items, targets and negatives."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from basrec.negatives import NegativeSampler
+from basrec.packed import Packed
+from basrec.prepared import Prepared
+from basrec.split import Examples
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch.
+
+    Shapes: items, targets, negatives (T,) on the device; `layout` says which position is whose;
+    `whole` holds the same examples before the cut.
+    """
+
+    items: Tensor
+    targets: Tensor
+    negatives: Tensor
+    layout: Packed
+    whole: Examples
+
+
+def draw_batches(
+    prepared: Prepared,
+    examples: Examples,
+    sampler: NegativeSampler,
+    batch_size: int,
+    max_length: int,
+    shuffle: torch.Generator,
+    draws: torch.Generator,
+) -> Iterator[Batch]:
+    """Go once through all examples in a fresh random order; the last batch may be smaller."""
+    device = prepared.items.device
+    for rows in torch.randperm(len(examples), generator=shuffle).split(batch_size):
+        whole = examples.take(rows)
+        cut = whole.cut(max_length)
+        layout = Packed.of(cut.length)
+        index = layout.flat(cut.start).to(device, non_blocking=True)
+        users = cut.user[layout.sequence].to(device, non_blocking=True)
+        yield Batch(
+            items=prepared.items[index],
+            targets=prepared.items[index + 1],
+            negatives=sampler.draw(users, draws),
+            layout=layout,
+            whole=whole,
+        )

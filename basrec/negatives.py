@@ -1,0 +1,66 @@
+"""Sampled negatives: uniform over the items that a user does not have, without rejection.
+
+Sort a user's distinct items h_0 < h_1 < ...; the r-th item (from 0) that is *not* among them is
+r + 1 + k, where k counts the j with h_j - j - 1 <= r. One binary search answers all positions.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from basrec.errors import InputError
+from basrec.prepared import Prepared
+from basrec.split import LEFT_OUT
+
+
+@dataclass(frozen=True)
+class NegativeSampler:
+    """Draws negatives from 1..top outside each user's own items.
+
+    Shapes: keys (M,) sorted, one a user and distinct item: user * (top + 1) + h_j - j - 1;
+    first, free (U,): where a user's keys begin, and how many items it may be given.
+    """
+
+    keys: Tensor
+    first: Tensor
+    free: Tensor
+    top: int
+
+    def draw(self, users: Tensor, stream: torch.Generator) -> Tensor:
+        """Draw one negative for each entry of `users` (T,)."""
+        uniform = torch.rand(
+            len(users), generator=stream, device=users.device, dtype=torch.float64
+        )
+        free = self.free[users]
+        rank = torch.minimum((uniform * free).long(), free - 1)
+        found = torch.searchsorted(self.keys, users * (self.top + 1) + rank, right=True)
+        return rank + 1 + found - self.first[users]
+
+
+def build_sampler(
+    prepared: Prepared, policy: str, extra_id: bool, device: torch.device
+) -> NegativeSampler:
+    """Sort every user's items once.
+
+    `policy` is `train.negatives`; with `extra_id` also num_items + 1 is drawn (the reference).
+    Errors: InputError where a user has every item, so that no negative is left.
+    """
+    left_out = {"history": 0, "train": LEFT_OUT["train"] - 1, "any": prepared.items.shape[0]}[policy]
+    top = prepared.num_items + int(extra_id)
+    lengths = prepared.offsets.diff()
+    user = torch.repeat_interleave(torch.arange(prepared.num_users), lengths)
+    place = torch.arange(len(user)) - prepared.offsets[user]
+    kept = place < lengths[user] - left_out
+    pairs = torch.unique(user[kept] * (top + 1) + prepared.items.cpu()[kept])  # sorted
+    owner = torch.div(pairs, top + 1, rounding_mode="floor")
+    counts = torch.bincount(owner, minlength=prepared.num_users)
+    if bool((counts >= top).any()):
+        who = int(torch.nonzero(counts >= top)[0]) + 1
+        raise InputError(
+            f"user {who} has all {top} items, so no negative can be drawn; "
+            "set train.negatives=any or prepare more items"
+        )
+    first = counts.cumsum(0) - counts
+    keys = pairs - (torch.arange(len(pairs)) - first[owner]) - 1
+    return NegativeSampler(keys.to(device), first.to(device), (top - counts).to(device), top)
