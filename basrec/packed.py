@@ -14,7 +14,7 @@ class Packed:
     """The layout of B sequences packed one after the other.
 
     Shapes: lengths, offsets (B,); sequence, position (T,): which sequence a packed position is
-    of, and which place in it, from 0. All on the host: index arithmetic must not wait for a GPU.
+    of, and which place in it, from 0. Planned on the host, so that no step waits for a GPU.
     """
 
     lengths: Tensor
@@ -46,6 +46,13 @@ class Packed:
     def slot(self, max_length: int) -> Tensor:
         """Give the left-padded slot (T,): the last position always sits at max_length - 1."""
         return max_length - self.lengths[self.sequence] + self.position
+
+    def to(self, device: torch.device) -> "Packed":
+        """Copy the layout to where the positions are worked on."""
+        if device.type == "cpu":
+            return self
+        parts = (self.lengths, self.offsets, self.sequence, self.position)
+        return Packed(*(part.to(device, non_blocking=True) for part in parts))
 
     def repeat(self, times: int) -> "Packed":
         """Lay out the same sequences several times, one whole copy after the other."""

@@ -1,0 +1,28 @@
+"""M-Reorder: shuffle a run of a sequence (paper Eq. 5)."""
+
+import torch
+from torch import Tensor
+
+from basrec.augmentation.operators import Catalogue, edited_count
+from basrec.packed import Packed
+
+
+def reorder(
+    items: Tensor, layout: Packed, rate: Tensor, catalogue: Catalogue, stream: torch.Generator
+) -> Tensor:
+    """Shuffle floor(rate * n) neighbouring items from a random start.
+
+    On short sequences that is often nothing: a run of 0 or 1 items, or the same order again.
+    """
+    count = edited_count(rate, layout)
+    uniform = _uniform(len(count), stream)
+    start = (uniform * (layout.lengths - count + 1)).floor().long()
+    begin, size = start[layout.sequence], count[layout.sequence]
+    inside = (layout.position >= begin) & (layout.position < begin + size)
+    # Sorting by place keeps an item where it is; within the run the place is drawn anew.
+    place = torch.where(inside, begin + _uniform(len(items), stream) * size, layout.position)
+    return items[torch.argsort(layout.offsets[layout.sequence] + place)]
+
+
+def _uniform(count: int, stream: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=stream, device=stream.device, dtype=torch.float64)
