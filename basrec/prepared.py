@@ -3,7 +3,6 @@
 Shapes: U users, V items, N interactions. Items are numbered 1..V; 0 is no item.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from basrec.errors import InputError
+from basrec.files import digest_file
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def read_prepared(folder: Path) -> Prepared:
             f"{folder / 'sequences.parquet'}: item ids outside 1..{num_items}; prepare it again"
         )
     names = ["sequences.parquet", "items.parquet", "neighbours.parquet"]
-    digests = {name: _digest(folder / name) for name in names if (folder / name).exists()}
+    digests = {name: digest_file(folder / name) for name in names if (folder / name).exists()}
     neighbour = _read_neighbours(folder / "neighbours.parquet", num_items)
     return Prepared(
         torch.from_numpy(items), torch.from_numpy(offsets), neighbour, num_items, digests
@@ -96,8 +96,3 @@ def _read_neighbours(path: Path, num_items: int) -> Tensor:
         values = np.asarray(table.column("neighbour_id"), dtype=np.int64)[first]
         neighbour[ids] = torch.from_numpy(values)
     return neighbour
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

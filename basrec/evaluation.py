@@ -1,0 +1,93 @@
+"""Evaluate a recommender or a finished run, by full ranking."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from basrec.config import EvaluationConfig, TrainConfig
+from basrec.devices import choose_device
+from basrec.errors import InputError
+from basrec.files import read_json, write_json
+from basrec.metrics import metrics_of
+from basrec.model import Recommender
+from basrec.prepared import Prepared, read_prepared
+from basrec.ranking import rank_targets
+from basrec.run_folder import read_config
+from basrec.split import Split, leave_one_out
+
+
+def measure(
+    model: Recommender, prepared: Prepared, split: Split, config: EvaluationConfig
+) -> dict[str, float]:
+    """Rank the target of every user of a split among all items and average the metrics."""
+    return metrics_of(rank_targets(model, prepared, leave_one_out(prepared, split), config))
+
+
+def evaluate(
+    run: Path, split: Split = "test", prepared: Path | None = None, device: str | None = None
+) -> dict[str, float]:
+    """Evaluate a finished run, on the prepared folder it was trained on or on another one.
+
+    Errors: InputError where the weights do not fit the folder's items.
+    """
+    config, trained_on = read_config(run)
+    where = choose_device(device or config.device)
+    data = read_prepared(prepared or trained_on).to(where)
+    model = load_recommender(run, config, data.num_items).to(where)
+    return measure(model, data, split, config.evaluation)
+
+
+def load_recommender(run: Path, config: TrainConfig, num_items: int) -> Recommender:
+    """Make the recommender of a finished run from its weights."""
+    model = Recommender(num_items, config.model)
+    try:
+        model.load_state_dict(read_weights(run))
+    except RuntimeError as exc:
+        raise InputError(
+            f"{run / 'model.safetensors'}: weights do not fit {num_items} items and the run's "
+            "config; evaluate on the prepared folder that it was trained on"
+        ) from exc
+    return model
+
+
+def read_weights(run: Path) -> dict[str, torch.Tensor]:
+    """Read model.safetensors of a run."""
+    path = run / "model.safetensors"
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as exc:
+        raise InputError(f"{path}: cannot be read ({exc}); is this a finished run?") from exc
+
+
+def read_metrics(run: Path) -> dict[str, Any]:
+    """Read metrics.json of a run."""
+    metrics: dict[str, Any] = read_json(run / "metrics.json")
+    return metrics
+
+
+def write_metrics(
+    folder: Path,
+    model: Recommender,
+    prepared: Prepared,
+    config: TrainConfig,
+    stage1: dict[str, Any] | None,
+) -> None:
+    """Measure both held-out splits and write metrics.json with the policies in force."""
+    splits: tuple[Split, ...] = ("validation", "test")
+    metrics: dict[str, Any] = {
+        split: measure(model, prepared, split, config.evaluation) for split in splits
+    }
+    if stage1 is not None:
+        metrics["stage1"] = stage1
+    metrics["users"] = {split: len(leave_one_out(prepared, split)) for split in splits}
+    metrics["policy"] = {
+        "ranking": "full",
+        "seen": config.evaluation.seen,
+        "ties": config.evaluation.ties,
+        "candidates": "items and two ids that are none" if config.model.extra_ids else "items",
+        "num_items": prepared.num_items,
+    }
+    write_json(folder / "metrics.json", metrics)

@@ -1,0 +1,63 @@
+"""Write files whole or not at all, and say plainly when the machine cannot."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from basrec.errors import InputError, MachineError
+
+
+def digest_file(path: Path) -> str:
+    """Give the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_value(value: Any) -> str:
+    """Give the SHA-256 of a JSON value, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file beside `path`, flush it to the disk, then put it in place."""
+    beside = path.with_name(path.name + ".tmp")
+    try:
+        write(beside)
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole."""
+    write_whole(path, lambda beside: beside.write_text(json.dumps(value, indent=2) + "\n"))
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run folder.
+
+    Errors: InputError where it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{path}: cannot be read ({exc}); is this a finished run?") from exc
+
+
+@contextmanager
+def machine_errors(doing: str) -> Iterator[None]:
+    """Turn a disk's or a device's failure into a MachineError that says what was being done."""
+    try:
+        yield
+    except PermissionError as exc:
+        raise InputError(f"{doing}: not allowed ({exc}); choose a folder that you own") from exc
+    except OSError as exc:
+        raise MachineError(f"{doing}: {exc.strerror or exc}; free space or mend it") from exc
+    except MemoryError as exc:
+        raise MachineError(f"{doing}: out of memory; lower train.batch_size") from exc
