@@ -9,7 +9,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from basrec.augmentation.cross_sequence import Partners, draw_partners, mix_with_partners
+from basrec.augmentation.cross_sequence import (
+    Partners,
+    draw_partners,
+    mix_with_partners,
+    rows_of,
+)
 from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.single_sequence import Copies, edit_copies
 from basrec.batches import Batch
@@ -85,14 +90,16 @@ def _encode(
         padded = padded.index_copy(0, place, originals).view(-1, slots, originals.shape[1])
         dense = model.backbone.encode_padded(padded, layout.lengths).flatten(0, 1)
         copied = model.backbone(mixed, copies.lengths)
-        return dense[place], copied, lambda who: dense[who.sequence * slots + slot]
+        outputs = dense.index_select(0, place)
+        return outputs, copied, lambda who: rows_of(dense, who.sequence * slots + slot)
     lengths = torch.cat([layout.lengths, copies.lengths])
     outputs, copied = model.backbone(torch.cat([originals, mixed]), lengths).split(
         [count, len(mixed)]
     )
     if config.partner_padding == "shared":
         nothing = originals.new_zeros(1, slots, originals.shape[1])
-        rows = model.backbone.encode_padded(nothing, torch.zeros(1, dtype=torch.int64))[0][slot]
+        empty = torch.zeros(1, dtype=torch.int64)
+        rows = model.backbone.encode_padded(nothing, empty)[0].index_select(0, slot)
         return outputs, copied, lambda who: rows
     return outputs, copied, lambda who: outputs.new_zeros(1)
 

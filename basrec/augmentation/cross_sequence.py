@@ -58,9 +58,16 @@ def mix_with_partners(vectors: Tensor, padding: Tensor, partners: Partners) -> T
 
     `padding` stands in where the partner has no item; it broadcasts to (M, T, D).
     """
-    met = vectors.index_select(0, partners.index.flatten()).view(*partners.index.shape, -1)
-    met = torch.where(partners.real, met, padding)
+    met = torch.where(partners.real, rows_of(vectors, partners.index), padding)
     mixes = len(partners.item_wise)
     item_wise = torch.lerp(met[:mixes], vectors, partners.item_wise)
     feature_wise = torch.lerp(met[mixes:], vectors, partners.feature_wise)
     return torch.cat([item_wise, feature_wise])
+
+
+def rows_of(vectors: Tensor, index: Tensor) -> Tensor:
+    """Look up rows (N, D) by an index of any shape.
+
+    Not `vectors[index]`: on several threads the gradient of that depends on their timing.
+    """
+    return vectors.index_select(0, index.flatten()).view(*index.shape, -1)
