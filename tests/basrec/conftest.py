@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in range(60):
         steps = random.choice([1, 1, 1, 7], size=int(random.integers(5, 21)))
         sequences.append(((random.integers(40) + np.cumsum(steps)) % 40 + 1).tolist())
-    sequences[0] = list(range(1, 41))  # all items appear
+    sequences[0], sequences[1] = list(range(1, 21)), list(range(21, 41))  # all items appear
     neighbours = {item: item % 40 + 1 for item in range(1, 39)}
     return write_prepared(tmp_path_factory.mktemp("prepared"), sequences, neighbours)
 
