@@ -1,0 +1,104 @@
+"""Run statements on DuckDB, within bounded memory and without the network."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import MachineError
+from pipeline.statements import statement
+
+ROW_GROUP = 122_880
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A DuckDB database of its own, gone when the work is done."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def table(self, name: str, source: str) -> None:
+        """Make (or replace) a table from a statement."""
+        self.connection.execute(f"create or replace table {name} as {statement(source)}")
+
+    def view(self, name: str, source: str) -> None:
+        """Make a view from a statement."""
+        self.connection.execute(f"create or replace view {name} as {statement(source)}")
+
+    def register(self, name: str, data: Any) -> None:
+        """Make Arrow data readable under a name."""
+        self.connection.register(name, data)
+
+    def values(self, name: str, **values: Any) -> None:
+        """Make a table of one row out of settings, so that no value is ever pasted into SQL."""
+        self.connection.register(name, pa.Table.from_pylist([values]))
+
+    def parquet(self, name: str, path: Path) -> None:
+        """Make a Parquet file readable under a name."""
+        self.connection.read_parquet(str(path)).create_view(name, replace=True)
+
+    def rename(self, old: str, new: str) -> None:
+        """Put a table in the place of another."""
+        self.connection.execute(f"drop table if exists {new}")
+        self.connection.execute(f"alter table {old} rename to {new}")
+
+    def rows(self, source: str) -> list[dict[str, Any]]:
+        """Run a statement that gives few rows."""
+        result = self.connection.execute(statement(source))
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def batches(self, source: str, size: int = ROW_GROUP) -> pa.RecordBatchReader:
+        """Run a statement that gives many rows, as a stream."""
+        return self.connection.sql(statement(source)).to_arrow_reader(size)
+
+    def write(self, source: str, path: Path, schema: pa.Schema) -> int:
+        """Write a statement's rows to Parquet, the same bytes for the same rows."""
+        return write_batches(self.batches(source), path, schema)
+
+
+def write_batches(batches: Any, path: Path, schema: pa.Schema) -> int:
+    """Write batches to Parquet with the schema that the folder promises; give the rows."""
+    num_rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in batches:
+            table = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+            writer.write_table(table, row_group_size=ROW_GROUP)
+            num_rows += len(table)
+    return num_rows
+
+
+@contextmanager
+def open_engine(scratch: Path, memory: str, threads: int) -> Iterator[Engine]:
+    """Open a database in `scratch`, which also takes what does not fit into `memory`.
+
+    Errors: MachineError where memory or disk run out.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=scratch, prefix=".engine-") as folder:
+            settings = {
+                "memory_limit": memory,
+                "threads": threads,
+                "temp_directory": folder,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+            database = str(Path(folder) / "work.duckdb")
+            with duckdb.connect(database, config=settings) as connection:  # type: ignore[arg-type]
+                yield Engine(connection)
+    except duckdb.OutOfMemoryException as exc:
+        raise MachineError(
+            f"DuckDB ran out of its {memory}; give more with --memory ({_first_line(exc)})"
+        ) from exc
+    except duckdb.IOException as exc:
+        raise MachineError(f"{scratch}: disk trouble ({_first_line(exc)}); free space") from exc
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().splitlines()[0]

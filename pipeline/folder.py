@@ -1,0 +1,69 @@
+"""Folders that appear whole or not at all: built beside their place, then renamed."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import InputError, MachineError
+
+MANIFEST = "manifest.json"
+
+
+@contextmanager
+def building(out: Path) -> Iterator[Path]:
+    """Give a folder to build in; it becomes `out` where the block ends well, and goes if not.
+
+    An existing folder is replaced only if it is ours (it has a manifest) or empty.
+    Errors: InputError for a place that cannot be written or is not ours; MachineError for a disk
+    that is full or fails.
+    """
+    _check_place(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    except OSError as exc:
+        raise _as_error(exc, out) from exc
+    try:
+        work.chmod(0o755)
+        yield work
+        _swap(work, out)
+    except OSError as exc:
+        raise _as_error(exc, out) from exc
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put a file in another folder without a second copy where the disk allows."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _check_place(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; choose another folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():
+        raise InputError(f"{out}: not empty and not made by basrec; choose another folder")
+
+
+def _swap(work: Path, out: Path) -> None:
+    old = work.with_name(work.name + ".old")
+    if out.exists():
+        out.rename(old)
+    work.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _as_error(exc: OSError, out: Path) -> InputError | MachineError:
+    reason = exc.strerror or str(exc)
+    if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return InputError(f"{out}: cannot be written ({reason}); choose another folder")
+    if exc.errno == errno.ENOSPC:
+        return MachineError(f"{out}: the disk is full; free space and run again")
+    return MachineError(f"{out}: {reason}")

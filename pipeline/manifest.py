@@ -1,0 +1,135 @@
+"""What a stage did: config, digests of what it read and wrote, time, memory, versions.
+
+The key digests the stage's name, config, inputs and code. A stage whose folder holds the same key,
+and whose files still have the digests it recorded, has nothing to do.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import InputError
+from pipeline.files import digest_file, digest_value, read_json, write_json
+from pipeline.folder import MANIFEST
+from pipeline.statements import sql_folder
+
+VERSIONS = ("duckdb", "polars", "pyarrow", "pandera")
+NOT_DATA = ("sample.py", "download.py", "datasets.py")
+"""Modules whose change does not change what a stage writes."""
+
+
+class Manifest(BaseModel):
+    """One stage's record; `reused` says that nothing had to be done this time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    key: str
+    config: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    rows: dict[str, int]
+    seconds: float
+    peak_memory_bytes: int
+    versions: dict[str, str]
+    folder: Path
+    reused: bool = False
+
+
+class Recorder:
+    """Gathers a stage's manifest while the stage runs."""
+
+    def __init__(self, stage: str, config: dict[str, Any], inputs: dict[str, str]) -> None:
+        self.stage, self.config, self.inputs = stage, config, inputs
+        self.key = stage_key(stage, config, inputs)
+        self.rows: dict[str, int] = {}
+        self.started = time.monotonic()
+
+    def write(self, work: Path, folder: Path, outputs: list[str]) -> Manifest:
+        """Add the stage to the manifest in `work`, which will become `folder`."""
+        manifest = Manifest(
+            stage=self.stage,
+            key=self.key,
+            config=self.config,
+            inputs=self.inputs,
+            outputs={name: digest_file(work / name) for name in outputs},
+            rows=self.rows,
+            seconds=round(time.monotonic() - self.started, 3),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            versions=_versions(),
+            folder=folder,
+        )
+        stages = read_stages(work)
+        stages[self.stage] = manifest.model_dump(mode="json", exclude={"reused", "folder"})
+        write_json(work / MANIFEST, {"stages": stages})
+        return manifest
+
+
+@contextmanager
+def time_of(seconds: dict[str, float], step: str) -> Iterator[None]:
+    """Note how long a step took."""
+    started = time.monotonic()
+    yield
+    seconds[step] = round(time.monotonic() - started, 3)
+
+
+def stage_key(stage: str, config: dict[str, Any], inputs: dict[str, str]) -> str:
+    """Digest all that decides what a stage writes."""
+    return digest_value([stage, config, inputs, code_digest()])
+
+
+@cache
+def code_digest() -> str:
+    """Digest the source of this package and its statements."""
+    package = Path(__file__).parent
+    files = [path for path in package.glob("*.py") if path.name not in NOT_DATA]
+    files += sql_folder().rglob("*.sql")
+    return digest_value(sorted(f"{path.name} {digest_file(path)}" for path in files))
+
+
+def read_stages(folder: Path) -> dict[str, Any]:
+    """Read the stages recorded in a folder; none where there is no manifest."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return {}
+    stages: dict[str, Any] = read_json(path).get("stages", {})
+    return stages
+
+
+def read_manifest(folder: Path, stage: str) -> Manifest:
+    """Read one stage's manifest.
+
+    Errors: InputError where the folder has no such stage.
+    """
+    values = read_stages(folder).get(stage)
+    if values is None:
+        raise InputError(f"{folder}: no '{stage}' stage here; run 'basrec {stage}' first")
+    try:
+        return Manifest(**values, folder=folder)
+    except (TypeError, ValidationError) as exc:
+        raise InputError(f"{folder / MANIFEST}: damaged; make the folder again") from exc
+
+
+def find_reusable(folder: Path, stage: str, key: str) -> Manifest | None:
+    """Give a stage's manifest where its key and its files are as they should be."""
+    if stage not in read_stages(folder):
+        return None
+    manifest = read_manifest(folder, stage)
+    if manifest.key != key:
+        return None
+    for name, digest in manifest.outputs.items():
+        if not (folder / name).exists() or digest_file(folder / name) != digest:
+            return None
+    return manifest.model_copy(update={"reused": True})
+
+
+def _versions() -> dict[str, str]:
+    return {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in VERSIONS}

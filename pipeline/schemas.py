@@ -1,0 +1,171 @@
+"""What every file of the prepared folder must be: types, ranges, and how the files fit together."""
+
+from pathlib import Path
+
+import pandera.polars as pa
+import polars as pl
+import pyarrow
+from pandera.errors import SchemaError, SchemaErrors
+
+from pipeline.errors import InputError
+from pipeline.files import read_json
+
+INTERACTIONS = pyarrow.schema(
+    [
+        ("user", pyarrow.string()),
+        ("item", pyarrow.string()),
+        ("rating", pyarrow.float32()),
+        ("timestamp", pyarrow.int64()),
+        ("row", pyarrow.int64()),
+    ]
+)
+REJECTS = pyarrow.schema(
+    [("row", pyarrow.int64()), ("reason", pyarrow.string()), ("line", pyarrow.string())]
+)
+USERS = pyarrow.schema([("user_id", pyarrow.int32()), ("user", pyarrow.string())])
+ITEMS = pyarrow.schema([("item_id", pyarrow.int32()), ("item", pyarrow.string())])
+SEQUENCES = pyarrow.schema(
+    [
+        ("user_id", pyarrow.int32()),
+        ("items", pyarrow.list_(pyarrow.int32())),
+        ("timestamps", pyarrow.list_(pyarrow.int64())),
+    ]
+)
+NEIGHBOURS = pyarrow.schema(
+    [
+        ("item_id", pyarrow.int32()),
+        ("rank", pyarrow.int16()),
+        ("neighbour_id", pyarrow.int32()),
+        ("similarity", pyarrow.float32()),
+    ]
+)
+
+BATCH_ROWS = 1_000_000
+"""Long files are checked in batches of so many rows, to bound the memory."""
+
+
+def _ids(name: str) -> dict[str, pa.Column]:
+    return {name: pa.Column(pl.Int32, pa.Check.ge(1), unique=True)}
+
+
+def _text(name: str) -> dict[str, pa.Column]:
+    return {name: pa.Column(pl.String, pa.Check.str_length(min_value=1))}
+
+
+def _schema(columns: dict[str, pa.Column]) -> pa.DataFrameSchema:
+    return pa.DataFrameSchema(columns, strict=True, ordered=True)
+
+
+_ROW = {"row": pa.Column(pl.Int64, pa.Check.ge(1))}
+_TIME = pa.Column(pl.Int64, pa.Check.in_range(631_152_000, 4_102_444_799))
+CHECKS: dict[str, pa.DataFrameSchema] = {
+    "interactions.parquet": _schema(
+        {
+            **_text("user"),
+            **_text("item"),
+            "rating": pa.Column(pl.Float32, nullable=True),
+            "timestamp": _TIME,
+            **_ROW,
+        }
+    ),
+    "rejects.parquet": _schema({**_ROW, **_text("reason"), "line": pa.Column(pl.String)}),
+    "users.parquet": _schema(_ids("user_id") | _text("user")),
+    "items.parquet": _schema(_ids("item_id") | _text("item")),
+    "sequences.parquet": _schema(
+        _ids("user_id")
+        | {"items": pa.Column(pl.List(pl.Int32)), "timestamps": pa.Column(pl.List(pl.Int64))}
+    ),
+    "neighbours.parquet": _schema(
+        {
+            "item_id": pa.Column(pl.Int32, pa.Check.ge(1)),
+            "rank": pa.Column(pl.Int16, pa.Check.ge(1)),
+            "neighbour_id": pa.Column(pl.Int32, pa.Check.ge(1)),
+            "similarity": pa.Column(pl.Float32, pa.Check.in_range(0.0, 1.0, include_min=False)),
+        }
+    ),
+}
+
+
+def check_file(path: Path) -> None:
+    """Check one file by itself: columns, types, ranges.
+
+    Errors: InputError that names the file, the check and the first rows that fail it.
+    """
+    schema, lazy = CHECKS[path.name], pl.scan_parquet(path)
+    try:
+        num_rows = int(lazy.select(pl.len()).collect().item())
+        for start in range(0, max(num_rows, 1), BATCH_ROWS):
+            schema.validate(lazy.slice(start, BATCH_ROWS).collect(), lazy=True)
+    except (SchemaError, SchemaErrors) as exc:
+        raise InputError(f"{path}: {_told(exc)}; make the folder again") from exc
+    except (pl.exceptions.PolarsError, OSError) as exc:
+        raise InputError(f"{path}: cannot be read ({exc}); make the folder again") from exc
+
+
+def validate(prepared: Path) -> None:
+    """Check every file of a prepared folder and how they fit together.
+
+    Neighbours are checked where they are. Errors: InputError as for `check_file`.
+    """
+    for name in CHECKS:
+        if name != "neighbours.parquet" or (prepared / name).exists():
+            check_file(prepared / name)
+    min_count = int(read_json(prepared / "passport.json")["protocol"]["min_count"])
+    users = pl.read_parquet(prepared / "users.parquet")
+    items = pl.read_parquet(prepared / "items.parquet")
+    sequences = pl.read_parquet(prepared / "sequences.parquet")
+    long = sequences.explode("items", "timestamps")
+    _check_dense(prepared / "users.parquet", users["user_id"])
+    _check_dense(prepared / "items.parquet", items["item_id"])
+    _check_dense(prepared / "sequences.parquet", sequences["user_id"])
+    where = prepared / "sequences.parquet"
+    _none(where, "as many sequences as users", users.join(sequences, on="user_id", how="anti"))
+    _none(where, "only known items", long.filter(~pl.col("items").is_in(items["item_id"].implode())))
+    lengths = pl.col("items").list.len() != pl.col("timestamps").list.len()
+    _none(where, "as many timestamps as items", sequences.filter(lengths))
+    falling = pl.col("timestamps").diff().over("user_id") < 0
+    _none(where, "times that do not decrease", long.filter(falling))
+    _none(where, f"at least {min_count} items", sequences.filter(pl.col("items").list.len() < min_count))
+    rare = long.group_by("items").len().filter(pl.col("len") < min_count)
+    _none(where, f"each item at least {min_count} times", rare)
+    if (prepared / "neighbours.parquet").exists():
+        _check_neighbours(prepared, items, sequences)
+
+
+def _check_dense(path: Path, ids: pl.Series) -> None:
+    frame = ids.to_frame("id").with_row_index("place", offset=1)
+    _none(path, "ids 1, 2, 3, ... in order", frame.filter(pl.col("id") != pl.col("place")))
+
+
+def _check_neighbours(prepared: Path, items: pl.DataFrame, sequences: pl.DataFrame) -> None:
+    """Check that neighbours are known, never the item itself, ranked, and of the training part."""
+    path = prepared / "neighbours.parquet"
+    neighbours = pl.read_parquet(path)
+    known = items["item_id"].implode()
+    _none(path, "only known items", neighbours.filter(~pl.col("item_id").is_in(known)))
+    _none(path, "only known neighbours", neighbours.filter(~pl.col("neighbour_id").is_in(known)))
+    _none(path, "never the item itself", neighbours.filter(pl.col("item_id") == pl.col("neighbour_id")))
+    rising = pl.col("similarity").diff().over("item_id", order_by="rank") > 0
+    _none(path, "similarities that fall with the rank", neighbours.filter(rising))
+    # The split is a rule, so a held-out item can only leak in if it is nowhere in the training part.
+    train = sequences.select(pl.col("items").list.head(pl.col("items").list.len().cast(pl.Int64) - 3))
+    trained = train.explode("items")["items"].drop_nulls().unique().implode()
+    _none(path, "only items of the training part", neighbours.filter(~pl.col("neighbour_id").is_in(trained)))
+
+
+def _none(path: Path, wanted: str, wrong: pl.DataFrame) -> None:
+    if len(wrong):
+        rows = wrong.head(3).to_dicts()
+        raise InputError(
+            f"{path}: wanted {wanted}, but {len(wrong)} rows are not so, first {rows}; "
+            "make the folder again"
+        )
+
+
+def _told(exc: SchemaError | SchemaErrors) -> str:
+    """Say in one line which checks failed and on what."""
+    if isinstance(exc, SchemaErrors):
+        cases = exc.failure_cases
+        first = cases.select("column", "check", "failure_case").head(3).to_dicts()
+        return f"{len(cases)} failures, first {first}"
+    return " ".join(str(exc).split())[:300]

@@ -1,0 +1,27 @@
+-- Users whose order depends on the tie rule: different items at one time; and users whose last
+-- two interactions tie, so that the rule decides what is the test target.
+-- Grain: one row in all. Input: numbered.
+with moments as (
+    select
+        user_id,
+        timestamp,
+        count(*) as interactions,
+        count(distinct item_id) as items
+    from numbered
+    group by user_id, timestamp
+),
+
+by_user as (
+    select
+        user_id,
+        bool_or(items > 1) as has_tie,
+        arg_max(interactions, timestamp) > 1 as last_two_tie
+    from moments
+    group by user_id
+)
+
+select
+    count(*) as users,
+    count(*) filter (where has_tie) as users_with_ties,
+    count(*) filter (where last_two_tie) as users_with_last_two_tied
+from by_user
