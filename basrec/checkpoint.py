@@ -77,3 +77,11 @@ def load_checkpoint(path: Path, key: str) -> tuple[Progress, Weights, dict[str, 
         )
     stopping = EarlyStopping(**progress.pop("stopping"))
     return Progress(stopping=stopping, **progress), values["model"], values["optimiser"]
+
+
+def drop_foreign_checkpoint(path: Path, key: str) -> None:
+    """Remove a checkpoint that is damaged or of another config, data or code."""
+    try:
+        load_checkpoint(path, key)
+    except InputError:
+        path.unlink()

@@ -1,12 +1,17 @@
 """Train: stage 1 on the main loss, stage 2 with BASRec from stage 1's best weights."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save_file
 
-from basrec.checkpoint import Progress, copy_weights, load_checkpoint
+from basrec.checkpoint import (
+    Progress,
+    copy_weights,
+    drop_foreign_checkpoint,
+    load_checkpoint,
+)
 from basrec.config import TrainConfig
 from basrec.devices import choose_device
 from basrec.early_stopping import EarlyStopping
@@ -38,14 +43,15 @@ def train(
     out: Path,
     config: TrainConfig,
     *,
-    resume: bool = False,
+    resume: bool | Literal["auto"] = False,
     start_from: Path | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
     """Train a recommender on a prepared folder and write the run folder `out`.
 
     A finished run with the same config, data and code is reused. `resume` goes on from the
-    checkpoint of a killed run, to the same result. `start_from` takes stage 1 from a finished run
+    checkpoint of a killed run, to the same result; "auto" starts afresh where there is none of this
+    very run. `start_from` takes stage 1 from a finished run
     that has the same one. `on_epoch` is given every line of the history as it comes.
     Errors: InputError for a wrong call, config or folder; MachineError where the machine fails.
     """
@@ -63,7 +69,9 @@ def train(
         raise InputError(f"{prepared}: no user has the 4 interactions that training needs")
     sampler = build_sampler(data, config.train.negatives, config.model.extra_ids, device)
     with machine_errors(f"{out}: writing the run folder"):
-        folder = open_work_folder(out, resume)
+        folder = open_work_folder(out, bool(resume))
+        if resume == "auto":
+            drop_foreign_checkpoint(folder / "checkpoint.pt", keys.run)
         work = Work(
             config, keys, data, examples, sampler, device, folder, on_epoch or (lambda line: None)
         )

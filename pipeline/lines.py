@@ -31,7 +31,7 @@ def list_files(raw: list[Path]) -> list[Path]:
     files: list[Path] = []
     for path in raw:
         if path.is_dir():
-            files += sorted(entry for entry in path.iterdir() if entry.is_file())
+            files += sorted(entry for entry in path.iterdir() if entry.is_file() and _is_raw(entry))
         else:
             files.append(path)
     if not files:
@@ -46,6 +46,11 @@ def list_files(raw: list[Path]) -> list[Path]:
         if is_empty:
             raise InputError(f"{path}: the file is empty; get the dump again")
     return files
+
+
+def _is_raw(entry: Path) -> bool:
+    """Tell a dump from a hidden file and from what a download has not finished."""
+    return not entry.name.startswith(".") and entry.suffix not in (".part", ".tag", ".tmp")
 
 
 class Lines:

@@ -1,0 +1,167 @@
+"""The whole config of a run, and how it comes about.
+
+Later wins: defaults < preset < dataset config < the user's file < `--set key=value`.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from basrec.config import TrainConfig
+from basrec.presets import PRESETS
+from pipeline.config import DataConfig, NeighbourConfig
+from pipeline.datasets import load_dataset
+from pipeline.errors import InputError
+from pipeline.passport import PublishedCounts
+
+Values = dict[str, Any]
+Model = TypeVar("Model", bound=BaseModel)
+TRAIN_KEYS = ("preset", "seed", "device", "model", "train", "augmentation", "evaluation")
+
+
+class RunConfig(BaseModel):
+    """One dataset, prepared one way, and the methods to train on it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Names the folders below data/."""
+    dataset: str | None = None
+    """A known dataset, whose config is taken first."""
+    raw: list[Path] = []
+    """The raw dump: files or folders."""
+    methods: list[str] = Field(default=["base", "basrec"], min_length=1)
+    published: PublishedCounts | None = None
+    data: DataConfig = DataConfig()
+    neighbours: NeighbourConfig = NeighbourConfig()
+    training: TrainConfig = TrainConfig()
+
+    @field_validator("raw", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, (str, Path)) else value
+
+    @field_validator("methods")
+    @classmethod
+    def _methods_are_known(cls, value: list[str]) -> list[str]:
+        for method in value:
+            TrainConfig(method=method)  # type: ignore[arg-type]
+        return value
+
+    def for_method(self, method: str) -> TrainConfig:
+        """Give the training config of one of the methods."""
+        return self.training.model_copy(update={"method": method})
+
+
+def resolve(
+    file: Path | None = None, dataset: str | None = None, overrides: Sequence[str] = ()
+) -> RunConfig:
+    """Resolve the config of a run.
+
+    Errors: InputError for an unknown dataset or key, or a value of the wrong type.
+    """
+    own = _read(file) if file else {}
+    changes = parse_overrides(overrides)
+    user = merge(own, changes)
+    chosen = dataset or user.get("dataset")
+    known: Values = {}
+    if chosen:
+        entry = load_dataset(str(chosen))
+        backbone = (user.get("model") or {}).get("backbone", "sasrec")
+        known = {
+            "name": entry.name,
+            "dataset": entry.name,
+            "published": entry.published,
+            "data": entry.data,
+            "neighbours": entry.neighbours,
+            **entry.settings.get(backbone, {}),
+        }
+    preset = user.get("preset", known.get("preset", "paper"))
+    if preset not in PRESETS:
+        raise InputError(f"preset = {preset!r} is not known; known: {', '.join(PRESETS)}")
+    values = merge(merge(PRESETS[preset], known), user)
+    values.setdefault("name", file.stem if file else None)
+    values["training"] = {key: values.pop(key) for key in TRAIN_KEYS if key in values}
+    return build(RunConfig, values)
+
+
+def build(model: type[Model], values: Values) -> Model:
+    """Validate values; say of the first wrong one which it is and what would be right."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as exc:
+        raise InputError(explain(exc, model)) from exc
+
+
+def explain(exc: ValidationError, model: type[BaseModel]) -> str:
+    """Tell the first error of a validation in one line."""
+    first = exc.errors()[0]
+    path = [str(part) for part in first["loc"] if part != "training"]
+    key = ".".join(path) or "config"
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, all_keys(model), n=1, cutoff=0.5)
+        advice = f"did you mean {near[0]!r}?" if near else "see docs/configuration.md"
+        return f"config key {key!r} is not known; {advice}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"config key {key!r} = {first['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """List the dotted keys of a config, as users write them."""
+    keys = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        inner = "" if name == "training" else f"{prefix}{name}."
+        keys.append(f"{prefix}{name}")
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += all_keys(kind, inner)
+    return keys
+
+
+def parse_overrides(overrides: Sequence[str]) -> Values:
+    """Turn `a.b=c` into nested values; c is read as YAML."""
+    values: Values = {}
+    for text in overrides:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise InputError(f"--set {text!r}: write key=value, for example train.batch_size=512")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError as exc:
+            raise InputError(f"--set {text!r}: the value is not YAML") from exc
+        nested: Values = {}
+        inner = nested
+        *path, last = key.strip().split(".")
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = parsed
+        values = merge(values, nested)
+    return values
+
+
+def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> Values:
+    """Lay one nested mapping over another."""
+    merged = dict(low)
+    for key, value in high.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = merge(below, value) if both else value
+    return merged
+
+
+def _read(file: Path) -> Values:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise InputError(f"{file}: no such config file") from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(f"{file}: cannot be read ({exc})") from exc
+    except yaml.YAMLError as exc:
+        raise InputError(f"{file}: not YAML ({' '.join(str(exc).split())})") from exc
+    if not isinstance(values, dict):
+        raise InputError(f"{file}: a config is a mapping of keys to values")
+    return values

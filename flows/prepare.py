@@ -1,0 +1,71 @@
+"""`basrec prepare`: three stages into one folder that appears once, whole."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.config import build
+from flows.progress import stage_spinner
+from pipeline.config import DataConfig, NeighbourConfig
+from pipeline.datasets import known_datasets, load_dataset
+from pipeline.errors import InputError
+from pipeline.folder import building
+from pipeline.interactions import ingest
+from pipeline.manifest import read_stages
+from pipeline.neighbours import add_neighbours
+from pipeline.passport import PublishedCounts
+from pipeline.preparation import prepare
+from pipeline.schemas import validate
+
+
+def prepare_folder(
+    raw: Sequence[Path],
+    out: Path | None,
+    name: str | None,
+    options: dict[str, Any],
+    neighbour_options: dict[str, Any],
+) -> Path:
+    """Make a prepared folder from raw files or from one ingested folder; give its place.
+
+    `name` brings a known dataset's protocol and published counts, and names the folder where no
+    `out` is given.
+    """
+    if out is None and name is None:
+        raise InputError("where to? give --out DIR or --name NAME")
+    place = out or Path("data/prepared") / str(name)
+    published: PublishedCounts | None = None
+    if name in known_datasets():
+        known = load_dataset(str(name))
+        options, published = {**known.data, **options}, known.published
+    config = build(DataConfig, options)
+    neighbours = build(NeighbourConfig, neighbour_options)
+    with building(place) as work:
+        _fill(list(raw), work, config, neighbours, published)
+    return place
+
+
+def _fill(
+    raw: list[Path],
+    work: Path,
+    config: DataConfig,
+    neighbours: NeighbourConfig,
+    published: PublishedCounts | None,
+) -> None:
+    """Run the stages in a scratch folder and move the result into `work`."""
+    with tempfile.TemporaryDirectory(dir=work.parent, prefix=".prepare-") as scratch:
+        ingested, prepared = Path(scratch) / "ingested", Path(scratch) / "prepared"
+        if len(raw) == 1 and "ingest" in read_stages(raw[0]):
+            ingested = raw[0]
+        else:
+            with stage_spinner("ingest"):
+                ingest(raw, ingested, config)
+        with stage_spinner("prepare"):
+            prepare(ingested, prepared, config, published)
+        with stage_spinner("neighbours"):
+            add_neighbours(prepared, neighbours, config.memory, config.threads)
+        with stage_spinner("validate"):
+            validate(prepared)
+        for file in prepared.iterdir():
+            shutil.move(file, work / file.name)

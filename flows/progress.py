@@ -1,0 +1,77 @@
+"""Progress for people: bars where a terminal is, a line an epoch where none is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+OnEpoch = Callable[[dict[str, Any]], None]
+errors = Console(stderr=True)
+
+
+def epoch_text(line: dict[str, Any]) -> str:
+    """Say an epoch's result in a few words."""
+    text = f"loss {line['loss']:.4f}"
+    if line["validation"]:
+        text += f"  validation NDCG@10 {line['validation']['NDCG@10']:.4f}"
+    return text + ("  best" if line["best"] else "")
+
+
+@contextmanager
+def training_bar(name: str) -> Iterator[OnEpoch]:
+    """Show the epochs of a run; the bar starts again with the second stage."""
+    if not errors.is_terminal:
+        yield lambda line: errors.print(
+            f"{name}: stage {line['stage']} epoch {line['epoch']}/{line['epochs']}  "
+            f"{epoch_text(line)}  {line['seconds']:.1f} s",
+            highlight=False,
+        )
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[told]}"),
+    )
+    with Progress(*columns, console=errors) as progress:
+        tasks: dict[int, Any] = {}
+
+        def show(line: dict[str, Any]) -> None:
+            stage = line["stage"]
+            if stage not in tasks:
+                title = f"{name} stage {stage}"
+                tasks[stage] = progress.add_task(title, total=line["epochs"], told="")
+            progress.update(tasks[stage], completed=line["epoch"], told=epoch_text(line))
+
+        yield show
+
+
+@contextmanager
+def stage_spinner(name: str) -> Iterator[None]:
+    """Show that a stage is at work."""
+    if not errors.is_terminal:
+        yield
+        return
+    with errors.status(f"[bold]{name}"):
+        yield
+
+
+@contextmanager
+def download_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show how much of a file has come."""
+    columns = (TextColumn("[bold]{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=errors) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,100 @@
+"""The flows: each a list of stages, runnable alone; `rebuild` is all of them."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.artifacts import show_metrics, show_passport, show_report
+from flows.config import RunConfig
+from flows.folders import Folders
+from flows.stages import (
+    evaluate_task,
+    ingest_task,
+    neighbours_task,
+    prepare_task,
+    report_task,
+    sample_task,
+    train_task,
+    validate_task,
+)
+from pipeline.errors import InputError
+from pipeline.files import read_json
+
+Record = dict[str, Any]
+
+
+@flow(name="prepare", validate_parameters=False)
+def prepare_flow(config: RunConfig, data: Path = Path("data")) -> None:
+    """Raw dump to prepared folder, neighbours and checks included."""
+    raw = config.raw
+    folders = Folders(data, config.name)
+    if not raw and config.dataset == "sample":
+        raw = [Path(sample_task(config, data)["path"])]
+    elif not raw:
+        raw = [_downloaded(folders.raw, config)]
+    ingest_task(config, raw, data)
+    prepare_task(config, data)
+    neighbours_task(config, data)
+    validate_task(config, data)
+    show_passport(config.name, read_json(folders.prepared / "passport.json"))
+
+
+@flow(name="neighbours", validate_parameters=False)
+def neighbours_flow(config: RunConfig, data: Path = Path("data")) -> None:
+    """Neighbours of a prepared folder, and its checks."""
+    neighbours_task(config, data)
+    validate_task(config, data)
+
+
+@flow(name="train", validate_parameters=False)
+def train_flow(config: RunConfig, data: Path = Path("data")) -> list[Path]:
+    """Train every method of the config; stage 1 is trained once for all that share it."""
+    folders = Folders(data, config.name)
+    base: Path | None = None
+    runs = []
+    for method in sorted(config.methods, key=lambda method: method != "base"):
+        train_task(config, method, data, base)
+        runs.append(folders.run(config, method))
+        base = runs[-1] if method == "base" else base
+    return runs
+
+
+@flow(name="evaluate", validate_parameters=False)
+def evaluate_flow(config: RunConfig, data: Path = Path("data")) -> Path:
+    """Measure every finished run of the config and write the report."""
+    from basrec.report import metrics_table
+
+    folders = Folders(data, config.name)
+    runs = [folders.run(config, method) for method in config.methods]
+    for run in runs:
+        evaluate_task(run)
+    report = report_task(config, runs, data)
+    show_metrics(config.name, metrics_table(runs))
+    show_report(config.name, report)
+    return Path(report)
+
+
+@flow(name="rebuild", validate_parameters=False)
+def rebuild_flow(config: RunConfig, data: Path = Path("data")) -> Path:
+    """All of it: raw dump to report. What has not changed is not done again."""
+    prepare_flow(config, data)
+    train_flow(config, data)
+    return evaluate_flow(config, data)
+
+
+FLOWS = {
+    "rebuild": rebuild_flow,
+    "prepare": prepare_flow,
+    "neighbours": neighbours_flow,
+    "train": train_flow,
+    "evaluate": evaluate_flow,
+}
+
+
+def _downloaded(folder: Path, config: RunConfig) -> Path:
+    """Give the folder of a dump that 'basrec download' has fetched."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        fetch = f"basrec download {config.dataset}" if config.dataset else "see README.md"
+        raise InputError(f"raw: no dump is named; --set raw=PATH, or fetch one ({fetch})")
+    return folder

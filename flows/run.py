@@ -1,0 +1,57 @@
+"""Run a flow with Prefect's noise kept down, and show what came of it."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from basrec.config import TrainConfig
+from flows.config import RunConfig, resolve
+from pipeline.errors import InputError
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "PREFECT_CLIENT_METRICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
+}
+
+
+def run_flow(name: str, config: RunConfig, data: Path) -> None:
+    """Run one of the flows and print its result."""
+    for key, value in QUIET.items():
+        os.environ.setdefault(key, value)
+    from flows.rebuild import FLOWS
+    from flows.show import show_passport_table, show_result
+
+    if name not in FLOWS:
+        raise InputError(f"--flow {name!r} is not known; known: {', '.join(FLOWS)}")
+    for noisy in ("prefect.task_runs", "prefect.flow_runs", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.INFO)
+    FLOWS[name](config, data)
+    if name in ("rebuild", "evaluate", "train"):
+        show_result(config, data, with_report=name != "train")
+    else:
+        from flows.folders import Folders
+
+        show_passport_table(Folders(data, config.name).prepared)
+
+
+def training_config(
+    dataset: str | None, backbone: str | None, options: dict[str, Any], overrides: Sequence[str]
+) -> TrainConfig:
+    """Resolve the training sections for `basrec train`."""
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    given = [text for text in given if not text.startswith("method=")]
+    if backbone is not None:
+        given.append(f"model.backbone={backbone}")
+    method = options.get("method") or "basrec"
+    given += [f"methods=[{method}]"]
+    if dataset is None:
+        given.append("name=run")
+    config = resolve(None, dataset, [*given, *overrides])
+    return config.for_method(method)

@@ -1,0 +1,122 @@
+"""Results on the terminal, as tables."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.config import RunConfig
+from flows.folders import Folders
+from pipeline.datasets import DatasetConfig, known_datasets, load_dataset
+from pipeline.files import read_json
+from pipeline.manifest import Manifest
+
+console = Console()
+COLUMNS = ("HR@5", "HR@10", "HR@20", "NDCG@5", "NDCG@10", "NDCG@20", "MRR")
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def show_manifest(manifest: Manifest) -> None:
+    """Show what a stage did."""
+    done = "reused" if manifest.reused else f"{manifest.seconds:.1f} s"
+    counts = ", ".join(f"{name} {number:,}" for name, number in manifest.rows.items())
+    console.print(f"{manifest.stage}: {done}; {counts}; {manifest.folder}", highlight=False)
+
+
+def show_passport_table(prepared: Path) -> None:
+    """Show how the counts of a prepared folder came about."""
+    passport = read_json(prepared / "passport.json")
+    table = Table(title=str(prepared), title_justify="left")
+    for name in ("step", "users", "items", "interactions"):
+        table.add_column(name, justify="left" if name == "step" else "right")
+    for step in passport["steps"]:
+        table.add_row(step["step"], *(_count(step.get(name)) for name in ("users", "items", "interactions")))
+    console.print(table)
+    rejected = ", ".join(f"{k} {v}" for k, v in passport["rejected_rows"].items()) or "none"
+    rounds = len(passport["iterations"]) - 1
+    console.print(f"rejected: {rejected}; k-core rounds: {rounds}; digest {passport['digest'][:16]}")
+    if passport["published"]:
+        difference = passport["published"]["difference"]
+        same = not any(difference.values())
+        console.print("published counts: exactly these" if same else f"differs by {difference}")
+
+
+def show_runs(runs: list[Path]) -> None:
+    """Show the test metrics of runs, with the gain over the first."""
+    from basrec.report import metrics_table
+
+    rows = metrics_table(runs)
+    table = Table(title="test split, full ranking", title_justify="left")
+    table.add_column("run")
+    for name in COLUMNS:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(row["run"], *(f"{row[name]:.4f}" if name in row else "-" for name in COLUMNS))
+    if len(rows) == 2:
+        first, second = rows
+        table.add_row("gain", *(_gain(first.get(name), second.get(name)) for name in COLUMNS))
+    console.print(table)
+
+
+def show_result(config: RunConfig, data: Path, with_report: bool) -> None:
+    """Show a flow's runs: metrics, learning curves, and where the report is."""
+    from basrec.run_folder import read_history
+
+    folders = Folders(data, config.name)
+    runs = [folders.run(config, method) for method in config.methods]
+    show_runs(runs)
+    for run in runs:
+        curve = [
+            line["validation"]["NDCG@10"] for line in read_history(run) if line["validation"]
+        ]
+        if curve:
+            console.print(
+                f"{run.name}: validation NDCG@10 {curve[0]:.4f} {sparkline(curve)} {curve[-1]:.4f}",
+                highlight=False,
+            )
+    if with_report:
+        console.print(f"report: {folders.report}", highlight=False, soft_wrap=True)
+
+
+def sparkline(values: list[float], width: int = 60) -> str:
+    """Draw values as a line of bars, thinned out to a width."""
+    step = max(1, -(-len(values) // width))
+    thinned = values[::step]
+    low, high = min(thinned), max(thinned)
+    span = (high - low) or 1.0
+    return "".join(BARS[round((value - low) / span * (len(BARS) - 1))] for value in thinned)
+
+
+def show_datasets() -> None:
+    """List the known datasets."""
+    table = Table()
+    for name in ("name", "title", "format", "users", "items", "interactions", "fetch"):
+        table.add_column(name)
+    for name in known_datasets():
+        table.add_row(*_dataset_row(load_dataset(name)))
+    console.print(table)
+
+
+def show_dataset(name: str) -> None:
+    """Show all that is known of one dataset."""
+    import yaml
+
+    values = load_dataset(name).model_dump(mode="json", exclude_none=True)
+    console.print(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), highlight=False)
+
+
+def _dataset_row(entry: DatasetConfig) -> list[str]:
+    counts = entry.published.model_dump() if entry.published else {}
+    fetch = f"basrec download {entry.name}" if entry.url else "by hand, see its terms"
+    numbers = [_count(counts.get(name)) for name in ("users", "items", "interactions")]
+    return [entry.name, entry.title, entry.data["format"], *numbers,
+            "generated" if entry.name == "sample" else fetch]
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if value is not None else ""
+
+
+def _gain(first: float | None, second: float | None) -> str:
+    return f"{(second / first - 1) * 100:+.1f} %" if first and second is not None else "-"

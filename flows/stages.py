@@ -1,0 +1,130 @@
+"""Each stage as a Prefect task: coarse, passing manifests and paths, never frames."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+from prefect.states import Completed, State
+
+from flows.config import RunConfig
+from flows.folders import Folders
+from flows.progress import stage_spinner, training_bar
+
+Record = dict[str, Any]
+
+
+def _told(name: str, record: Record) -> State[Record]:
+    """Say in log and state whether a stage had anything to do."""
+    reused = record.get("reused", False)
+    message = "reused: inputs, config and code have not changed" if reused else "done"
+    get_run_logger().info("%s: %s (%.1f s)", name, message, 0.0 if reused else record["seconds"])
+    state: State[Record] = Completed(
+        name="Reused" if reused else "Completed", message=message, data=record
+    )
+    return state
+
+
+def _stage(name: str) -> Callable[..., Any]:
+    """Make a task; reuse is decided by the manifests on disk, not by Prefect's cache."""
+    return task(name=name, cache_policy=NO_CACHE, persist_result=False)
+
+
+@_stage("sample")
+def sample_task(config: RunConfig, data: Path) -> State[Record]:
+    """Write the embedded sample's dump where it is missing."""
+    from pipeline.sample import write_sample
+
+    target = Folders(data, config.name).raw / "sample.json.gz"
+    if target.exists():
+        return _told("sample", {"reused": True, "path": str(target)})
+    summary = write_sample(target)
+    return _told("sample", {"seconds": 0.0, "path": str(summary.path), "rows": summary.rows})
+
+
+@_stage("ingest")
+def ingest_task(config: RunConfig, raw: list[Path], data: Path) -> State[Record]:
+    """Read the raw dump."""
+    from pipeline.interactions import ingest
+
+    with stage_spinner("ingest"):
+        manifest = ingest(raw, Folders(data, config.name).ingested, config.data)
+    return _told("ingest", manifest.model_dump(mode="json"))
+
+
+@_stage("prepare")
+def prepare_task(config: RunConfig, data: Path) -> State[Record]:
+    """Filter to the core and write sequences and passport."""
+    from pipeline.preparation import prepare
+
+    folders = Folders(data, config.name)
+    with stage_spinner("prepare"):
+        manifest = prepare(folders.ingested, folders.prepared, config.data, config.published)
+    return _told("prepare", manifest.model_dump(mode="json"))
+
+
+@_stage("neighbours")
+def neighbours_task(config: RunConfig, data: Path) -> State[Record]:
+    """Find each item's most similar items."""
+    from pipeline.neighbours import add_neighbours
+
+    prepared = Folders(data, config.name).prepared
+    with stage_spinner("neighbours"):
+        manifest = add_neighbours(
+            prepared, config.neighbours, config.data.memory, config.data.threads
+        )
+    return _told("neighbours", manifest.model_dump(mode="json"))
+
+
+@_stage("validate")
+def validate_task(config: RunConfig, data: Path) -> None:
+    """Check every file of the prepared folder."""
+    from pipeline.schemas import validate
+
+    with stage_spinner("validate"):
+        validate(Folders(data, config.name).prepared)
+    get_run_logger().info("validate: all checks hold")
+
+
+@_stage("train")
+def train_task(
+    config: RunConfig, method: str, data: Path, start_from: Path | None = None
+) -> State[Record]:
+    """Train one method; a killed run goes on where it was."""
+    from basrec.training import train
+
+    folders = Folders(data, config.name)
+    out = folders.run(config, method)
+    with training_bar(method) as on_epoch:
+        manifest = train(
+            folders.prepared,
+            out,
+            config.for_method(method),
+            resume="auto",
+            start_from=start_from,
+            on_epoch=on_epoch,
+        )
+    return _told(f"train {method}", manifest | {"folder": str(out)})
+
+
+@_stage("evaluate")
+def evaluate_task(run: Path) -> Record:
+    """Measure a finished run on both held-out splits."""
+    from basrec.evaluation import evaluate
+
+    values: Record = {split: evaluate(run, split) for split in ("validation", "test")}
+    get_run_logger().info("evaluate: test NDCG@10 %.4f", values["test"]["NDCG@10"])
+    return values
+
+
+@_stage("report")
+def report_task(config: RunConfig, runs: list[Path], data: Path) -> Path:
+    """Write the page that compares the runs."""
+    from basrec.report import write_report
+    from pipeline.files import read_json
+
+    folders = Folders(data, config.name)
+    passport = read_json(folders.prepared / "passport.json")
+    return write_report(runs, folders.report, passport, title=f"basrec: {config.name}")
