@@ -27,13 +27,10 @@ Record = dict[str, Any]
 @flow(name="prepare", validate_parameters=False)
 def prepare_flow(config: RunConfig, data: Path = Path("data")) -> None:
     """Raw dump to prepared folder, neighbours and checks included."""
-    raw = config.raw
     folders = Folders(data, config.name)
-    if not raw and config.dataset == "sample":
-        raw = [Path(sample_task(config, data)["path"])]
-    elif not raw:
-        raw = [_downloaded(folders.raw, config)]
-    ingest_task(config, raw, data)
+    if not config.raw and config.dataset == "sample":
+        sample_task(config, data)
+    ingest_task(config, config.raw or [_downloaded(folders.raw, config)], data)
     prepare_task(config, data)
     neighbours_task(config, data)
     validate_task(config, data)

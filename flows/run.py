@@ -1,6 +1,5 @@
 """Run a flow with Prefect's noise kept down, and show what came of it."""
 
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ from pipeline.errors import InputError
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
-    "PREFECT_LOGGING_LEVEL": "INFO",
+    # What people need to know the stages say themselves; Prefect's log keeps it all.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_CLIENT_METRICS_ENABLED": "false",
@@ -30,8 +30,6 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
 
     if name not in FLOWS:
         raise InputError(f"--flow {name!r} is not known; known: {', '.join(FLOWS)}")
-    for noisy in ("prefect.task_runs", "prefect.flow_runs", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.INFO)
     FLOWS[name](config, data)
     if name in ("rebuild", "evaluate", "train"):
         show_result(config, data, with_report=name != "train")

@@ -1,5 +1,6 @@
 """Each stage as a Prefect task: coarse, passing manifests and paths, never frames."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from prefect.states import Completed, State
 
 from flows.config import RunConfig
 from flows.folders import Folders
-from flows.progress import stage_spinner, training_bar
+from flows.progress import errors, stage_spinner, training_bar
 
 Record = dict[str, Any]
 
@@ -20,11 +21,17 @@ def _told(name: str, record: Record) -> State[Record]:
     """Say in log and state whether a stage had anything to do."""
     reused = record.get("reused", False)
     message = "reused: inputs, config and code have not changed" if reused else "done"
-    get_run_logger().info("%s: %s (%.1f s)", name, message, 0.0 if reused else record["seconds"])
+    _say(f"{name}: {message}" if reused else f"{name}: done in {record['seconds']:.1f} s")
     state: State[Record] = Completed(
         name="Reused" if reused else "Completed", message=message, data=record
     )
     return state
+
+
+def _say(text: str) -> None:
+    """Tell people on the terminal, and Prefect's log."""
+    errors.print(text, highlight=False)
+    get_run_logger().info(text)
 
 
 def _stage(name: str) -> Callable[..., Any]:
@@ -40,8 +47,10 @@ def sample_task(config: RunConfig, data: Path) -> State[Record]:
     target = Folders(data, config.name).raw / "sample.json.gz"
     if target.exists():
         return _told("sample", {"reused": True, "path": str(target)})
+    started = time.monotonic()
     summary = write_sample(target)
-    return _told("sample", {"seconds": 0.0, "path": str(summary.path), "rows": summary.rows})
+    seconds = time.monotonic() - started
+    return _told("sample", {"seconds": seconds, "path": str(summary.path), "rows": summary.rows})
 
 
 @_stage("ingest")
@@ -85,7 +94,7 @@ def validate_task(config: RunConfig, data: Path) -> None:
 
     with stage_spinner("validate"):
         validate(Folders(data, config.name).prepared)
-    get_run_logger().info("validate: all checks hold")
+    _say("validate: all checks hold")
 
 
 @_stage("train")
@@ -115,7 +124,7 @@ def evaluate_task(run: Path) -> Record:
     from basrec.evaluation import evaluate
 
     values: Record = {split: evaluate(run, split) for split in ("validation", "test")}
-    get_run_logger().info("evaluate: test NDCG@10 %.4f", values["test"]["NDCG@10"])
+    _say(f"evaluate: {run.name} test NDCG@10 {values['test']['NDCG@10']:.4f}")
     return values
 
 

@@ -1,0 +1,75 @@
+"""Figures for reports, as SVG text that reads on a light and on a dark page."""
+
+import io
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#7d8590"
+COLOURS = ("#2f81f7", "#db6d28", "#3fb950", "#a371f7", "#e5534b", "#c69026")
+History = list[dict[str, Any]]
+
+
+def learning_curves(histories: dict[str, History]) -> str:
+    """Draw validation NDCG@10 and training loss over all epochs; stage 2 begins at the dotted line."""
+    figure, (left, right) = _figure(columns=2)
+    for colour, (name, history) in zip(_cycle(len(histories)), histories.items(), strict=True):
+        epochs = range(1, len(history) + 1)
+        measured = [
+            (epoch, line["validation"]["NDCG@10"])
+            for epoch, line in zip(epochs, history, strict=True)
+            if line["validation"]
+        ]
+        left.plot(*zip(*measured, strict=True), color=colour, label=name) if measured else None
+        right.plot(epochs, [line["losses"]["main"] for line in history], color=colour, label=name)
+        stage1 = sum(line["stage"] == 1 for line in history)
+        if 0 < stage1 < len(history):
+            for axes in (left, right):
+                axes.axvline(stage1 + 0.5, color=colour, linestyle=":", linewidth=1)
+    _label(left, "validation NDCG@10", "epoch")
+    _label(right, "main loss", "epoch")
+    left.legend(frameon=False, labelcolor=INK, fontsize=8)
+    return _svg(figure)
+
+
+def core_rounds(rounds: list[dict[str, Any]]) -> str:
+    """Draw how users, items and interactions shrink over the rounds of the k-core."""
+    figure, (axes,) = _figure(columns=1)
+    for colour, name in zip(COLOURS, ("users", "items", "interactions"), strict=False):
+        values = [entry[name] for entry in rounds]
+        axes.plot(range(len(values)), values, marker="o", color=colour, label=name)
+    axes.set_yscale("log")
+    _label(axes, "left after each round of the k-core", "round")
+    axes.legend(frameon=False, labelcolor=INK, fontsize=8)
+    return _svg(figure)
+
+
+def _cycle(count: int) -> list[str]:
+    return [COLOURS[number % len(COLOURS)] for number in range(count)]
+
+
+def _figure(columns: int) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(4.2 * columns, 2.9), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)
+    return figure, list(axes[0])
+
+
+def _label(axes: Axes, title: str, below: str) -> None:
+    axes.set_title(title, color=INK, fontsize=10)
+    axes.set_xlabel(below, color=INK, fontsize=9)
+    axes.tick_params(colors=INK, labelsize=8, which="both")
+    axes.patch.set_alpha(0.0)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(INK)
+
+
+def _svg(figure: Figure) -> str:
+    """Give the SVG element alone, the same text for the same figure."""
+    text = io.StringIO()
+    settings = {"svg.hashsalt": "basrec", "svg.fonttype": "none", "font.family": "sans-serif"}
+    with matplotlib.rc_context(settings):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]
