@@ -38,7 +38,8 @@ def draw_batches(
 ) -> Iterator[Batch]:
     """Go once through all examples in a fresh random order; the last batch may be smaller."""
     device = prepared.items.device
-    for rows in torch.randperm(len(examples), generator=shuffle).split(batch_size):
+    order = torch.randperm(len(examples), generator=shuffle)
+    for rows in torch.split(order, batch_size):
         whole = examples.take(rows)
         cut = whole.cut(max_length)
         layout = Packed.of(cut.length)

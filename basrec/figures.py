@@ -13,7 +13,7 @@ History = list[dict[str, Any]]
 
 
 def learning_curves(histories: dict[str, History]) -> str:
-    """Draw validation NDCG@10 and training loss over all epochs; stage 2 begins at the dotted line."""
+    """Draw validation NDCG@10 and the main loss; stage 2 begins at the dotted line."""
     figure, (left, right) = _figure(columns=2)
     for colour, (name, history) in zip(_cycle(len(histories)), histories.items(), strict=True):
         epochs = range(1, len(history) + 1)
@@ -69,7 +69,7 @@ def _label(axes: Axes, title: str, below: str) -> None:
 def _svg(figure: Figure) -> str:
     """Give the SVG element alone, the same text for the same figure."""
     text = io.StringIO()
-    settings = {"svg.hashsalt": "basrec", "svg.fonttype": "none", "font.family": "sans-serif"}
+    settings: Any = {"svg.hashsalt": "basrec", "svg.fonttype": "none", "font.family": "sans-serif"}
     with matplotlib.rc_context(settings):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]

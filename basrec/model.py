@@ -6,7 +6,7 @@ Shapes: V items, T packed positions, B sequences, D embedding size.
 import torch
 from torch import Tensor, nn
 
-from basrec.backbones import build_backbone
+from basrec.backbones import Backbone, build_backbone
 from basrec.config import ModelConfig
 
 
@@ -22,7 +22,7 @@ class Recommender(nn.Module):
         self.config = config
         self.num_items = num_items
         self.items = nn.Embedding(num_items + 2, config.embedding_size, padding_idx=0)
-        self.backbone = build_backbone(config)
+        self.backbone: Backbone = build_backbone(config)
 
     def forward(self, items: Tensor, lengths: Tensor) -> Tensor:
         """Encode packed item ids (T,) of sequences of `lengths` (B,), giving (T, D)."""
@@ -35,9 +35,7 @@ class Recommender(nn.Module):
         return table if self.config.extra_ids else table[1:-1]
 
 
-def build_recommender(
-    num_items: int, config: ModelConfig, stream: torch.Generator
-) -> Recommender:
+def build_recommender(num_items: int, config: ModelConfig, stream: torch.Generator) -> Recommender:
     """Make a recommender with weights N(0, initializer_range), zero biases and unit norms."""
     model = Recommender(num_items, config)
     with torch.no_grad():

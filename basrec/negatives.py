@@ -29,9 +29,7 @@ class NegativeSampler:
 
     def draw(self, users: Tensor, stream: torch.Generator) -> Tensor:
         """Draw one negative for each entry of `users` (T,)."""
-        uniform = torch.rand(
-            len(users), generator=stream, device=users.device, dtype=torch.float64
-        )
+        uniform = torch.rand(len(users), generator=stream, device=users.device, dtype=torch.float64)
         free = self.free[users]
         rank = torch.minimum((uniform * free).long(), free - 1)
         found = torch.searchsorted(self.keys, users * (self.top + 1) + rank, right=True)
@@ -46,7 +44,9 @@ def build_sampler(
     `policy` is `train.negatives`; with `extra_id` also num_items + 1 is drawn (the reference).
     Errors: InputError where a user has every item, so that no negative is left.
     """
-    left_out = {"history": 0, "train": LEFT_OUT["train"] - 1, "any": prepared.items.shape[0]}[policy]
+    left_out = {"history": 0, "train": LEFT_OUT["train"] - 1, "any": prepared.items.shape[0]}[
+        policy
+    ]
     top = prepared.num_items + int(extra_id)
     lengths = prepared.offsets.diff()
     user = torch.repeat_interleave(torch.arange(prepared.num_users), lengths)

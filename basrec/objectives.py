@@ -93,9 +93,8 @@ def _encode(
         outputs = dense.index_select(0, place)
         return outputs, copied, lambda who: rows_of(dense, who.sequence * slots + slot)
     lengths = torch.cat([layout.lengths, copies.lengths])
-    outputs, copied = model.backbone(torch.cat([originals, mixed]), lengths).split(
-        [count, len(mixed)]
-    )
+    encoded = model.backbone(torch.cat([originals, mixed]), lengths)
+    outputs, copied = encoded[:count], encoded[count:]
     if config.partner_padding == "shared":
         nothing = originals.new_zeros(1, slots, originals.shape[1])
         empty = torch.zeros(1, dtype=torch.int64)

@@ -35,7 +35,7 @@ def rank_targets(
 
 def _blocks(examples: Examples, size: int) -> Iterator[Examples]:
     """Give the examples in blocks, in their order."""
-    for rows in torch.arange(len(examples)).split(size):
+    for rows in torch.split(torch.arange(len(examples)), size):
         yield examples.take(rows)
 
 

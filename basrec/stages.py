@@ -39,7 +39,6 @@ class Work:
     on_epoch: OnEpoch
 
 
-
 def save_progress(
     work: Work, progress: Progress, model: Recommender, adam: torch.optim.Adam
 ) -> None:
@@ -107,7 +106,7 @@ def _run_epoch(
         for batch in _batches(work, draws, *at):
             losses = objective(model, batch, draws)
             adam.zero_grad(set_to_none=True)
-            torch.stack(list(losses.values())).sum().backward()
+            torch.autograd.backward(torch.stack(list(losses.values())).sum())
             adam.step()
             num_batches += 1
             for name, value in losses.items():

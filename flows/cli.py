@@ -129,7 +129,9 @@ def prepare(
     top: Annotated[int, typer.Option(help="Neighbours for each item.")] = 10,
     memory: Memory = "4GB",
     threads: Threads = 2,
-    text: Annotated[Path | None, typer.Option(help="Also write 'user item item ...' lines.")] = None,
+    text: Annotated[
+        Path | None, typer.Option(help="Also write 'user item item ...' lines.")
+    ] = None,
 ) -> None:
     """Make a prepared folder: k-core, sequences, passport, neighbours, all checked.
 
@@ -208,9 +210,7 @@ def train(
     options = {"method": method, "preset": preset, "seed": seed, "device": device}
     config = training_config(dataset, backbone, options, set_ or [])
     with training_bar(config.method) as on_epoch:
-        train_stage(
-            prepared, out, config, resume=resume, start_from=start_from, on_epoch=on_epoch
-        )
+        train_stage(prepared, out, config, resume=resume, start_from=start_from, on_epoch=on_epoch)
     show_runs([out])
 
 

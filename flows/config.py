@@ -148,8 +148,10 @@ def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> Values:
     merged = dict(low)
     for key, value in high.items():
         below = merged.get(key)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        merged[key] = merge(below, value) if both else value
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = merge(below, value)
+        else:
+            merged[key] = value
     return merged
 
 

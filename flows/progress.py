@@ -35,6 +35,7 @@ def training_bar(name: str) -> Iterator[OnEpoch]:
             f"{name}: stage {line['stage']} epoch {line['epoch']}/{line['epochs']}  "
             f"{epoch_text(line)}  {line['seconds']:.1f} s",
             highlight=False,
+            soft_wrap=True,
         )
         return
     columns = (

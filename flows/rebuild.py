@@ -1,5 +1,6 @@
 """The flows: each a list of stages, runnable alone; `rebuild` is all of them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def rebuild_flow(config: RunConfig, data: Path = Path("data")) -> Path:
     return evaluate_flow(config, data)
 
 
-FLOWS = {
+FLOWS: dict[str, Callable[[RunConfig, Path], Any]] = {
     "rebuild": rebuild_flow,
     "prepare": prepare_flow,
     "neighbours": neighbours_flow,

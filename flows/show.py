@@ -31,11 +31,15 @@ def show_passport_table(prepared: Path) -> None:
     for name in ("step", "users", "items", "interactions"):
         table.add_column(name, justify="left" if name == "step" else "right")
     for step in passport["steps"]:
-        table.add_row(step["step"], *(_count(step.get(name)) for name in ("users", "items", "interactions")))
+        table.add_row(
+            step["step"], *(_count(step.get(name)) for name in ("users", "items", "interactions"))
+        )
     console.print(table)
     rejected = ", ".join(f"{k} {v}" for k, v in passport["rejected_rows"].items()) or "none"
     rounds = len(passport["iterations"]) - 1
-    console.print(f"rejected: {rejected}; k-core rounds: {rounds}; digest {passport['digest'][:16]}")
+    console.print(
+        f"rejected: {rejected}; k-core rounds: {rounds}; digest {passport['digest'][:16]}"
+    )
     if passport["published"]:
         difference = passport["published"]["difference"]
         same = not any(difference.values())
@@ -67,9 +71,7 @@ def show_result(config: RunConfig, data: Path, with_report: bool) -> None:
     runs = [folders.run(config, method) for method in config.methods]
     show_runs(runs)
     for run in runs:
-        curve = [
-            line["validation"]["NDCG@10"] for line in read_history(run) if line["validation"]
-        ]
+        curve = [line["validation"]["NDCG@10"] for line in read_history(run) if line["validation"]]
         if curve:
             console.print(
                 f"{run.name}: validation NDCG@10 {curve[0]:.4f} {sparkline(curve)} {curve[-1]:.4f}",
@@ -110,8 +112,13 @@ def _dataset_row(entry: DatasetConfig) -> list[str]:
     counts = entry.published.model_dump() if entry.published else {}
     fetch = f"basrec download {entry.name}" if entry.url else "by hand, see its terms"
     numbers = [_count(counts.get(name)) for name in ("users", "items", "interactions")]
-    return [entry.name, entry.title, entry.data["format"], *numbers,
-            "generated" if entry.name == "sample" else fetch]
+    return [
+        entry.name,
+        entry.title,
+        entry.data["format"],
+        *numbers,
+        "generated" if entry.name == "sample" else fetch,
+    ]
 
 
 def _count(value: Any) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed, State
+from prefect.states import Completed
 
 from flows.config import RunConfig
 from flows.folders import Folders
@@ -30,7 +31,7 @@ def _told(name: str, record: Record) -> State[Record]:
 
 def _say(text: str) -> None:
     """Tell people on the terminal, and Prefect's log."""
-    errors.print(text, highlight=False)
+    errors.print(text, highlight=False, soft_wrap=True)
     get_run_logger().info(text)
 
 

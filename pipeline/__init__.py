@@ -1,1 +1,1 @@
-"""From a raw dump to a prepared folder: SQL on DuckDB, checked by pandera, explained by a passport."""
+"""From a raw dump to a prepared folder, in SQL on DuckDB."""

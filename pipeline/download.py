@@ -41,7 +41,9 @@ def download(
     part = target.with_name(target.name + ".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _fetch_with_retries(dataset.url, part, progress or (lambda done, total: None), pause_seconds)
+        _fetch_with_retries(
+            dataset.url, part, progress or (lambda done, total: None), pause_seconds
+        )
         size = part.stat().st_size
         if dataset.size_bytes is not None and size != dataset.size_bytes:
             part.unlink()

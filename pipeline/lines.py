@@ -7,8 +7,9 @@ number over all files, from 1, whatever becomes of it.
 import gzip
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -113,9 +114,9 @@ def _decompressed(raw: BinaryIO) -> BinaryIO:
     magic = raw.read(4)
     raw.seek(0)
     if magic[:2] == b"\x1f\x8b":
-        return gzip.open(raw, "rb")  # type: ignore[return-value]
+        return cast("BinaryIO", gzip.open(raw, "rb"))
     if magic == b"\x28\xb5\x2f\xfd":
-        return pa.CompressedInputStream(raw, "zstd")  # type: ignore[no-any-return]
+        return pa.CompressedInputStream(raw, "zstd")
     return raw
 
 
@@ -131,9 +132,7 @@ def _split(block: bytes, first: int) -> tuple[pa.RecordBatch, int]:
     return (batch.filter(pa.array(~blank)) if blank.any() else batch), len(stops)
 
 
-def _as_text(
-    block: bytes, stops: np.ndarray
-) -> tuple[pa.LargeStringArray, np.ndarray]:
+def _as_text(block: bytes, stops: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
     """Give the lines, each with its newline, and which of them are valid UTF-8."""
     offsets = np.concatenate([[0], stops]).astype(np.int64)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(block)]
@@ -141,7 +140,7 @@ def _as_text(
     try:
         return binary.cast(pa.large_string()), np.ones(len(stops), dtype=bool)
     except pa.ArrowInvalid:  # rare, so line by line
-        raw = [block[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        raw = [block[a:b] for a, b in pairwise(offsets.tolist())]
         text = [line.decode("utf-8", "replace") for line in raw]
         return pa.array(text, pa.large_string()), np.array([_is_utf8(line) for line in raw])
 

@@ -67,7 +67,7 @@ def protocol(config: DataConfig) -> dict[str, Any]:
         "min_rating": config.min_rating,
         "repeats": config.repeats,
         "ties": "file order",
-        "user_ids": "1..n by first appearance in the dump, within window and rating, before the k-core",
+        "user_ids": "1..n by first appearance in the dump (within the window), before the k-core",
         "item_ids": "1..m by first appearance, walking the users in order through their sequences",
         "split": "leave-one-out: train items[:-3], validation target items[-2], test items[-1]",
         "order_of_steps": "window and rating, repeats, k-core",

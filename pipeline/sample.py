@@ -16,9 +16,9 @@ import numpy as np
 
 DAY = 86_400
 FIRST_DAY = 15_700  # 2012-12-26
-TASTES = 24
-ITEMS_PER_TASTE = 75
-FOLLOW, STAY = 0.62, 0.30
+TASTES = 30
+ITEMS_PER_TASTE = 70
+FOLLOW, STAY = 0.35, 0.45
 """Share of steps to a natural successor, and to a popular item of the same taste."""
 BROKEN_SHARE = 0.002
 
@@ -66,7 +66,7 @@ def _draw_interactions(
         items.append(taste[active] * ITEMS_PER_TASTE + place[active])
         days.append(day[active])
         move = rng.random(len(lengths))
-        successor = (place * 7 + 1 + rng.integers(0, 2, size=len(place))) % ITEMS_PER_TASTE
+        successor = (place * 7 + 1 + rng.integers(0, 3, size=len(place))) % ITEMS_PER_TASTE
         place = np.where(move < FOLLOW, successor, _pick(popular, len(place), rng))
         taste = np.where(move < FOLLOW + STAY, taste, (taste + 1) % TASTES)
         gap = rng.geometric(0.02, size=len(place))
@@ -77,14 +77,14 @@ def _draw_interactions(
 def _draw_lengths(rows: int, rng: np.random.Generator) -> np.ndarray:
     """Draw activities: most users have one to four reviews, some have very many."""
     casual = 1 + rng.geometric(0.55, size=rows)
-    active = 5 + np.minimum(rng.pareto(1.6, size=rows) * 4, 150).astype(np.int64)
-    lengths = np.where(rng.random(rows) < 0.28, active, np.minimum(casual, 4))
+    active = 5 + np.minimum(rng.pareto(2.2, size=rows) * 4, 120).astype(np.int64)
+    lengths = np.where(rng.random(rows) < 0.36, active, np.minimum(casual, 4))
     return np.asarray(lengths[: int(np.searchsorted(np.cumsum(lengths), rows)) + 1])
 
 
 def _popularity(rng: np.random.Generator) -> np.ndarray:
     """Give the cumulative popularity of the places in a taste, heavy-tailed (Zipf)."""
-    weights = 1.0 / np.arange(1, ITEMS_PER_TASTE + 1) ** 1.3
+    weights = 1.0 / np.arange(1, ITEMS_PER_TASTE + 1) ** 0.9
     return np.asarray(np.cumsum(rng.permutation(weights)) / weights.sum())
 
 

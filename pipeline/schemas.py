@@ -120,12 +120,18 @@ def validate(prepared: Path) -> None:
     _check_dense(prepared / "sequences.parquet", sequences["user_id"])
     where = prepared / "sequences.parquet"
     _none(where, "as many sequences as users", users.join(sequences, on="user_id", how="anti"))
-    _none(where, "only known items", long.filter(~pl.col("items").is_in(items["item_id"].implode())))
+    _none(
+        where, "only known items", long.filter(~pl.col("items").is_in(items["item_id"].implode()))
+    )
     lengths = pl.col("items").list.len() != pl.col("timestamps").list.len()
     _none(where, "as many timestamps as items", sequences.filter(lengths))
     falling = pl.col("timestamps").diff().over("user_id") < 0
     _none(where, "times that do not decrease", long.filter(falling))
-    _none(where, f"at least {min_count} items", sequences.filter(pl.col("items").list.len() < min_count))
+    _none(
+        where,
+        f"at least {min_count} items",
+        sequences.filter(pl.col("items").list.len() < min_count),
+    )
     rare = long.group_by("items").len().filter(pl.col("len") < min_count)
     _none(where, f"each item at least {min_count} times", rare)
     if (prepared / "neighbours.parquet").exists():
@@ -144,13 +150,23 @@ def _check_neighbours(prepared: Path, items: pl.DataFrame, sequences: pl.DataFra
     known = items["item_id"].implode()
     _none(path, "only known items", neighbours.filter(~pl.col("item_id").is_in(known)))
     _none(path, "only known neighbours", neighbours.filter(~pl.col("neighbour_id").is_in(known)))
-    _none(path, "never the item itself", neighbours.filter(pl.col("item_id") == pl.col("neighbour_id")))
+    _none(
+        path,
+        "never the item itself",
+        neighbours.filter(pl.col("item_id") == pl.col("neighbour_id")),
+    )
     rising = pl.col("similarity").diff().over("item_id", order_by="rank") > 0
     _none(path, "similarities that fall with the rank", neighbours.filter(rising))
-    # The split is a rule, so a held-out item can only leak in if it is nowhere in the training part.
-    train = sequences.select(pl.col("items").list.head(pl.col("items").list.len().cast(pl.Int64) - 3))
+    # The split is a rule; a held-out item leaks in only if the training part lacks it.
+    train = sequences.select(
+        pl.col("items").list.head(pl.col("items").list.len().cast(pl.Int64) - 3)
+    )
     trained = train.explode("items")["items"].drop_nulls().unique().implode()
-    _none(path, "only items of the training part", neighbours.filter(~pl.col("neighbour_id").is_in(trained)))
+    _none(
+        path,
+        "only items of the training part",
+        neighbours.filter(~pl.col("neighbour_id").is_in(trained)),
+    )
 
 
 def _none(path: Path, wanted: str, wrong: pl.DataFrame) -> None:

@@ -5,4 +5,4 @@ select
 from parsed
 where reason is not null
 group by reason
-order by num_rows desc, reason
+order by num_rows desc, reason asc

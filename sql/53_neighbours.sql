@@ -34,7 +34,7 @@ ranked as (
         neighbour_id,
         similarity,
         row_number() over (
-            partition by item_id order by similarity desc, neighbour_id
+            partition by item_id order by similarity desc, neighbour_id asc
         ) as place
     from scored
 )

@@ -4,9 +4,10 @@ A backbone sees vectors, not ids, so that mixed embeddings can enter. It knows n
 loss or training. To add one: one file here, one line in BACKBONES.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from basrec.backbones.sasrec import SASRec
 from basrec.config import ModelConfig
@@ -33,10 +34,10 @@ class Backbone(Protocol):
         ...
 
 
-BACKBONES: dict[str, type[nn.Module]] = {"sasrec": SASRec}
+BACKBONES: dict[str, Callable[[ModelConfig], Backbone]] = {"sasrec": SASRec}
 
 
-def build_backbone(config: ModelConfig) -> nn.Module:
+def build_backbone(config: ModelConfig) -> Backbone:
     """Make the backbone that the config names."""
     if config.backbone not in BACKBONES:
         known = ", ".join(sorted(BACKBONES))

@@ -5,6 +5,7 @@ Shapes: T packed positions, B sequences, L slots, H heads, d = D / H.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ def group_by_length(lengths: Tensor, device: torch.device) -> Groups:
     scatter = torch.empty(len(layout), dtype=torch.int64)
     gathers, shapes, begin = [], [], 0
     bounds = [0, *WIDTHS, int(lengths.max())]
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         rows = torch.nonzero((lengths > low) & (lengths <= high)).squeeze(1)
         if len(rows) == 0:
             continue

@@ -47,5 +47,5 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(folder: Path) -> Prepared:
-    """The small prepared folder, read."""
+    """Read the small prepared folder."""
     return read_prepared(folder)

@@ -100,8 +100,10 @@ def plain_objective(
             "zero": met * h[who],
             "skip": h[who],
         }[config.partner_padding]
-        mixed = [mix * own + (1 - mix) * other
-                 for own, other in ((h, partner_h), (up, met * up[who]), (down, met * down[who]))]
+        mixed = [
+            mix * own + (1 - mix) * other
+            for own, other in ((h, partner_h), (up, met * up[who]), (down, met * down[who]))
+        ]
         counted = real * real[who] if config.partner_padding == "skip" else real
         cross = cross + plain_loss(*mixed, counted) / counted.sum()
     total["cross_sequence"] = cross

@@ -14,9 +14,7 @@ from basrec.split import leave_one_out
 
 
 def make(extra_ids: bool = False) -> Recommender:
-    config = ModelConfig(
-        embedding_size=4, max_length=6, initializer_range=1.0, extra_ids=extra_ids
-    )
+    config = ModelConfig(embedding_size=4, max_length=6, initializer_range=1.0, extra_ids=extra_ids)
     return build_recommender(6, config, generator(4, "weights"))
 
 
@@ -61,9 +59,7 @@ def test_ranks_equal_a_naive_ranking(seen: str, ties: str, extra_ids: bool) -> N
     for row in range(4):
         sequence = prepared.items[5 * row : 5 * row + 5] - shift
         expected.append(
-            naive_rank(
-                scores[row].tolist(), int(sequence[4]), set(sequence[:4].tolist()), policy
-            )
+            naive_rank(scores[row].tolist(), int(sequence[4]), set(sequence[:4].tolist()), policy)
         )
     assert ranks.tolist() == expected
 

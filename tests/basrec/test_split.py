@@ -19,7 +19,7 @@ def test_each_split_when_a_user_has_five_items() -> None:
     for split in ("train", "validation", "test"):
         example = leave_one_out(prepared, split)
         stop = int(example.start[0] + example.length[0])
-        aims[split] = (prepared.items[: stop].tolist(), int(prepared.items[stop]))
+        aims[split] = (prepared.items[:stop].tolist(), int(prepared.items[stop]))
     assert aims == {
         "train": ([1, 2], 3),
         "validation": ([1, 2, 3], 4),

@@ -10,7 +10,9 @@ from basrec.augmentation.substitute import substitute
 from basrec.packed import Packed
 from basrec.rng import generator
 
-NEIGHBOUR = torch.tensor([0, *range(2, 100), 0, 0])  # item i has neighbour i + 1, items 99, 100 none
+NEIGHBOUR = torch.tensor(
+    [0, *range(2, 100), 0, 0]
+)  # item i has neighbour i + 1, items 99, 100 none
 PLAIN = Catalogue(NEIGHBOUR, 100, at_least=0, random_without_neighbour=False)
 LAYOUT = Packed.of(torch.tensor([3, 10, 1, 20]))
 ITEMS = torch.arange(1, 35)

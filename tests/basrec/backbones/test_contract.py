@@ -53,9 +53,7 @@ def test_a_causal_backbone_does_not_look_ahead(name: str) -> None:
 def test_sequences_do_not_see_each_other_and_order_is_kept(name: str) -> None:
     backbone, inputs = make(name).backbone, vectors()
     together = backbone(inputs, LENGTHS)
-    parts = [
-        backbone(part, torch.tensor([len(part)])) for part in inputs.split(LENGTHS.tolist())
-    ]
+    parts = [backbone(part, torch.tensor([len(part)])) for part in inputs.split(LENGTHS.tolist())]
     torch.testing.assert_close(torch.cat(parts), together, rtol=0, atol=1e-12)
 
 
@@ -104,5 +102,5 @@ def test_sasrec_pads_as_the_reference_does() -> None:
 
 
 def test_an_unknown_backbone_is_named_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="'sasrek' is not known; known: .*sasrec"):
+    with pytest.raises(InputError, match=r"'sasrek' is not known; known: .*sasrec"):
         build_backbone(ModelConfig(backbone="sasrek"))
