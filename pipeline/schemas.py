@@ -114,28 +114,34 @@ def validate(prepared: Path) -> None:
     users = pl.read_parquet(prepared / "users.parquet")
     items = pl.read_parquet(prepared / "items.parquet")
     sequences = pl.read_parquet(prepared / "sequences.parquet")
-    long = sequences.explode("items", "timestamps")
     _check_dense(prepared / "users.parquet", users["user_id"])
     _check_dense(prepared / "items.parquet", items["item_id"])
     _check_dense(prepared / "sequences.parquet", sequences["user_id"])
-    where = prepared / "sequences.parquet"
-    _none(where, "as many sequences as users", users.join(sequences, on="user_id", how="anti"))
     _none(
-        where, "only known items", long.filter(~pl.col("items").is_in(items["item_id"].implode()))
+        prepared / "sequences.parquet",
+        "as many sequences as users",
+        users.join(sequences, on="user_id", how="anti"),
     )
-    lengths = pl.col("items").list.len() != pl.col("timestamps").list.len()
-    _none(where, "as many timestamps as items", sequences.filter(lengths))
-    falling = pl.col("timestamps").diff().over("user_id") < 0
-    _none(where, "times that do not decrease", long.filter(falling))
-    _none(
-        where,
-        f"at least {min_count} items",
-        sequences.filter(pl.col("items").list.len() < min_count),
-    )
-    rare = long.group_by("items").len().filter(pl.col("len") < min_count)
-    _none(where, f"each item at least {min_count} times", rare)
+    _check_sequences(prepared / "sequences.parquet", items, sequences, min_count)
     if (prepared / "neighbours.parquet").exists():
         _check_neighbours(prepared, items, sequences)
+
+
+def _check_sequences(
+    path: Path, items: pl.DataFrame, sequences: pl.DataFrame, min_count: int
+) -> None:
+    """Check the lists against each other, against the items, the clock and the k-core."""
+    length = pl.col("items").list.len()
+    uneven = length != pl.col("timestamps").list.len()
+    _none(path, "as many timestamps as items", sequences.filter(uneven))
+    long = sequences.explode("items", "timestamps")
+    unknown = ~pl.col("items").is_in(items["item_id"].implode())
+    _none(path, "only known items", long.filter(unknown))
+    falling = pl.col("timestamps").diff().over("user_id") < 0
+    _none(path, "times that do not decrease", long.filter(falling))
+    _none(path, f"at least {min_count} items a user", sequences.filter(length < min_count))
+    rare = long.group_by("items").len().filter(pl.col("len") < min_count)
+    _none(path, f"each item at least {min_count} times", rare)
 
 
 def _check_dense(path: Path, ids: pl.Series) -> None:
