@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import save_file
 
+from basrec.backbones import check_backbone
 from basrec.checkpoint import (
     Progress,
     copy_weights,
@@ -57,6 +58,7 @@ def train(
     """
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
+    check_backbone(config.model.backbone)
     device = choose_device(config.device)
     config = config.model_copy(update={"device": device.type})
     data = read_prepared(prepared).to(device)

@@ -35,17 +35,25 @@ def main() -> None:
         app()
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"basrec {metadata.version('basrec')}")
+        raise typer.Exit()
+
+
 @app.callback()
 def common(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
     """Set what all commands share."""
     if debug:
         os.environ["BASREC_DEBUG"] = "1"
-    if version:
-        typer.echo(f"basrec {metadata.version('basrec')}")
-        raise typer.Exit()
 
 
 @app.command()

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
-
 import basrec.errors
 import pipeline.errors
 from flows.progress import errors
@@ -40,8 +38,6 @@ def told_in_one_line() -> Iterator[None]:
     """
     try:
         yield
-    except (typer.Exit, typer.Abort):
-        raise
     except BaseException as exc:
         code = exit_code(exc)
         if os.environ.get("BASREC_DEBUG") == "1" or code is None:
@@ -49,4 +45,4 @@ def told_in_one_line() -> Iterator[None]:
         text = "interrupted; run again to go on" if code == 130 else one_line(exc)
         print(f"error: {text}", file=sys.stderr)
         errors.file.flush()
-        raise typer.Exit(code) from None
+        raise SystemExit(code) from None

@@ -74,5 +74,11 @@ def download_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show how much of a file has come."""
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=errors) as progress:
-        task = progress.add_task(name, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        tasks: list[Any] = []
+
+        def show(done: int, total: int | None) -> None:
+            if not tasks:  # no bar before there is something to show
+                tasks.append(progress.add_task(name, total=total))
+            progress.update(tasks[0], completed=done, total=total)
+
+        yield show

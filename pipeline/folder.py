@@ -62,7 +62,7 @@ def _swap(work: Path, out: Path) -> None:
 
 def _as_error(exc: OSError, out: Path) -> InputError | MachineError:
     reason = exc.strerror or str(exc)
-    if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+    if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return InputError(f"{out}: cannot be written ({reason}); choose another folder")
     if exc.errno == errno.ENOSPC:
         return MachineError(f"{out}: the disk is full; free space and run again")

@@ -13,7 +13,7 @@ from basrec.backbones.sasrec import SASRec
 from basrec.config import ModelConfig
 from basrec.errors import InputError
 
-__all__ = ["BACKBONES", "Backbone", "build_backbone"]
+__all__ = ["BACKBONES", "Backbone", "build_backbone", "check_backbone"]
 
 
 class Backbone(Protocol):
@@ -37,9 +37,14 @@ class Backbone(Protocol):
 BACKBONES: dict[str, Callable[[ModelConfig], Backbone]] = {"sasrec": SASRec}
 
 
+def check_backbone(name: str) -> None:
+    """Refuse a name that is no backbone."""
+    if name not in BACKBONES:
+        known = ", ".join(sorted(BACKBONES))
+        raise InputError(f"model.backbone = {name!r} is not known; known: {known}")
+
+
 def build_backbone(config: ModelConfig) -> Backbone:
     """Make the backbone that the config names."""
-    if config.backbone not in BACKBONES:
-        known = ", ".join(sorted(BACKBONES))
-        raise InputError(f"model.backbone = {config.backbone!r} is not known; known: {known}")
+    check_backbone(config.backbone)
     return BACKBONES[config.backbone](config)

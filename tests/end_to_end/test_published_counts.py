@@ -78,7 +78,9 @@ def test_dumps_with_shells_and_bad_rows_give_back_their_truth(
 ) -> None:
     source = tmp_path / "sequences.txt"
     # Whole users of a real file keep no 5-core of their own; a dense made-up one does.
-    lines = [f"{u} " + " ".join(str((u * 7 + 3 * n) % 60 + 1) for n in range(8)) for u in range(1, 301)]
+    lines = [
+        f"{u} " + " ".join(str((u * 7 + 3 * n) % 60 + 1) for n in range(8)) for u in range(1, 301)
+    ]
     source.write_text("\n".join(lines) + "\n")
     raw, truth_file = tmp_path / "dump.gz", tmp_path / "truth.json"
     tool = shared / "tools" / "make_raw_dump.py"

@@ -1,0 +1,183 @@
+"""The command line: promised options, exit codes, one clear line."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
+from flows.errors import exit_code, one_line, told_in_one_line
+from tests.conftest import dense_rows
+
+Write = Callable[..., Path]
+
+
+def basrec(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def assert_told(done: subprocess.CompletedProcess[str], code: int, told: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("run", "--dataset --set --flow --data"),
+        ("prepare", "--format --name --out --min-count --since --until --min-rating --repeats"),
+        ("prepare", "--memory --threads --text"),
+        ("train", "--backbone --method --preset --seed --out --resume --set --device"),
+        ("train", "--start-from"),
+        ("evaluate", "--split"),
+        ("ingest", "--format --out"),
+        ("neighbours", "--top --similarity"),
+        ("report", "--out"),
+        ("sample", "--rows --seed --out"),
+        ("datasets", "NAME"),
+        ("download", "--data"),
+    ],
+)
+def test_help_shows_the_promised_options(command: str, options: str) -> None:
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, [command, "--help"])
+    assert shown.exit_code == 0
+    for option in options.split():
+        assert option.lower() in shown.output.lower()
+
+
+def test_version_and_datasets_are_shown() -> None:
+    runner = CliRunner(env={"COLUMNS": "200"})
+    assert runner.invoke(app, ["--version"]).output.startswith("basrec 0.")
+    assert basrec("datasets", "beauty").stdout.count("22363") == 1
+
+
+@pytest.fixture
+def raw(write_dump: Write) -> Path:
+    return write_dump(dense_rows(8, 8))
+
+
+def test_single_stages_run_from_what_the_one_before_left(raw: Path, tmp_path: Path) -> None:
+    steps = [
+        ["ingest", raw, "--out", tmp_path / "in"],
+        ["prepare", tmp_path / "in", "--out", tmp_path / "out", "--text", tmp_path / "text"],
+        ["neighbours", tmp_path / "out", "--top", 3, "--similarity", "cosine"],
+    ]
+    for step in steps:
+        done = basrec(*step)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "text").read_text().splitlines()[0] == "1 1 2 3 4 5 6 7 8"
+    stages = json.loads((tmp_path / "out" / "manifest.json").read_text())["stages"]
+    assert list(stages) == ["ingest", "prepare", "neighbours"]
+    assert stages["neighbours"]["config"] == {"similarity": "cosine", "top": 3}
+
+
+def test_prepare_options_reach_the_protocol(raw: Path, tmp_path: Path) -> None:
+    done = basrec(
+        "prepare", raw, "--format", "amazon_2014", "--out", tmp_path / "out", "--min-count", 2,
+        "--since", "2011-01-01", "--until", "2012-01-01", "--min-rating", 1, "--repeats", "first",
+        "--memory", "1GB", "--threads", 1,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    protocol = json.loads((tmp_path / "out" / "passport.json").read_text())["protocol"]
+    told = {key: protocol[key] for key in ("min_count", "since", "until", "min_rating", "repeats")}
+    assert told == {
+        "min_count": 2,
+        "since": "2011-01-01",
+        "until": "2012-01-01",
+        "min_rating": 1.0,
+        "repeats": "first",
+    }
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda folder: folder / "missing.gz", "no such file"),
+        (lambda folder: write(folder / "empty", b""), "the file is empty"),
+        (lambda folder: write(folder / "page", b"<html>\n"), "looks like an HTML page"),
+        (lambda folder: write(folder / "cut.gz", broken_gzip()), "breaks off"),
+        (lambda folder: write(folder / "csv", b"u,i,5.0,1300000000\n" * 9), "try --format"),
+        (lambda folder: write(folder / "few", sparse()), "nothing is left of the 5-core"),
+    ],
+)
+def test_bad_dumps_are_told_and_leave_nothing(
+    tmp_path: Path, make: Callable[[Path], Path], told: str
+) -> None:
+    raw = make(tmp_path)
+    before = {path.name for path in tmp_path.iterdir()}
+    assert_told(basrec("prepare", raw, "--out", tmp_path / "out"), 2, told)
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def broken_gzip() -> bytes:
+    data = gzip.compress(os.urandom(4000).hex().encode())
+    return data[: len(data) // 2]
+
+
+def sparse() -> bytes:
+    row = {"reviewerID": "u", "asin": "i", "overall": 5, "unixReviewTime": 1_300_000_000}
+    return json.dumps(row).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run"], "nothing to run"),
+        (["run", "--dataset", "beauty"], "no dump is named"),
+        (["run", "--dataset", "beauty", "--set", "traim.epochs=3"], "'traim' is not known"),
+        (["run", "--dataset", "beauty", "--set", "train.batch_size=x"], "valid integer"),
+        (["run", "--dataset", "beauty", "--flow", "everything"], "'everything' is not known"),
+        (["run", "missing.yaml"], "no such config file"),
+        (["prepare", "x", "--format", "csv", "--out", "o"], "'csv' is not a format"),
+        (["prepare", "x", "--min-count", "0", "--out", "o"], "greater than or equal to 1"),
+        (["prepare", "x"], "where to?"),
+        (["train", "nowhere", "--out", "o"], "no such file"),
+        (["train", "nowhere", "--out", "o", "--backbone", "bert"], "'bert' is not known"),
+        (["train", "nowhere", "--out", "o", "--method", "magic"], "magic"),
+        (["train", "nowhere", "--out", "o", "--device", "tpu"], "tpu"),
+        (["evaluate", "nowhere"], "not the config of a run"),
+        (["evaluate", "nowhere", "--split", "half"], "write test or validation"),
+        (["report", "nowhere"], "cannot be read"),
+        (["neighbours", "nowhere"], "no 'prepare' stage"),
+        (["datasets", "atlantis"], "is not known; known:"),
+        (["download", "yelp"], "accept its terms"),
+    ],
+)
+def test_wrong_calls_exit_with_2_and_one_line(
+    tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    assert_told(basrec(*arguments, cwd=tmp_path), 2, told)
+
+
+def test_a_place_that_cannot_be_written_is_a_wrong_call(raw: Path, tmp_path: Path) -> None:
+    blocked = write(tmp_path / "file", b"")
+    assert_told(basrec("prepare", raw, "--out", blocked / "out"), 2, "cannot be written")
+
+
+def test_a_full_disk_exits_with_1() -> None:
+    full = OSError(28, "No space left on device")
+    assert exit_code(full) == 1
+    assert one_line(full) == "[Errno 28] No space left on device"
+
+
+def test_unforeseen_errors_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), told_in_one_line():
+        _ = 1 / 0
+
+
+def test_an_interrupt_exits_with_130() -> None:
+    assert exit_code(KeyboardInterrupt()) == 130
