@@ -1,0 +1,169 @@
+"""The main job through the command line: no server, then a real one; reuse; single flows."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pipeline.sample import write_sample
+
+SETTINGS = [
+    "data.min_count=3",
+    "model.embedding_size=16",
+    "train.stage1.epochs=2",
+    "train.stage2.epochs=1",
+    "train.threads=1",
+]
+BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("place")
+    write_sample(folder / "data" / "raw" / "sample" / "sample.json.gz", rows=20_000)
+    return folder
+
+
+def basrec(
+    place: Path, *arguments: str, server: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PREFECT_HOME": str(place / "prefect"), "COLUMNS": "160"}
+    environment.pop("PREFECT_API_URL", None)
+    if server:
+        environment["PREFECT_API_URL"] = server
+    done = subprocess.run(
+        [*BASREC, *arguments], cwd=place, env=environment, capture_output=True, text=True
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def run(place: Path, *extra: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    sets = [part for setting in SETTINGS for part in ("--set", setting)]
+    return basrec(place, "run", "--dataset", "sample", *sets, *extra, **options)
+
+
+@pytest.fixture(scope="module")
+def first(place: Path) -> subprocess.CompletedProcess[str]:
+    return run(place)
+
+
+def test_the_main_job_ends_with_table_curves_and_report(
+    place: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    assert "NDCG@10" in first.stdout and "gain" in first.stdout
+    assert "report: data/runs/sample/report.html" in first.stdout
+    assert "base: stage 1 epoch 2/2" in first.stderr
+    assert "basrec: stage 2 epoch 1/1" in first.stderr
+    assert "Traceback" not in first.stderr
+    runs = place / "data" / "runs" / "sample"
+    names = {path.name for path in runs.iterdir()}
+    assert names == {"base-sasrec-paper-seed1", "basrec-sasrec-paper-seed1", "report.html"}
+    metrics = json.loads((runs / "basrec-sasrec-paper-seed1" / "metrics.json").read_text())
+    base = json.loads((runs / "base-sasrec-paper-seed1" / "metrics.json").read_text())
+    assert metrics["stage1"]["test"] == base["test"]  # stage 1 was trained once
+    prepared = {path.name for path in (place / "data" / "prepared" / "sample").iterdir()}
+    assert prepared == {
+        "interactions.parquet",
+        "users.parquet",
+        "items.parquet",
+        "sequences.parquet",
+        "neighbours.parquet",
+        "rejects.parquet",
+        "passport.json",
+        "manifest.json",
+    }
+
+
+def test_a_second_run_reuses_every_stage_and_says_so(
+    place: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    told = run(place).stderr
+    for stage in ("sample", "ingest", "prepare", "neighbours", "train base", "train basrec"):
+        assert f"{stage}: reused" in told
+    assert "epoch" not in told
+
+
+def test_a_changed_key_redoes_what_depends_on_it_only(
+    place: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    told = run(place, "--set", "neighbours.top=5", "--set", "name=sample").stderr
+    assert "prepare: reused" in told and "neighbours: done" in told
+    assert "train base: reused" in told  # base training does not read neighbours
+    assert "train basrec: done" in told
+
+
+def test_flows_run_alone(place: Path, first: subprocess.CompletedProcess[str]) -> None:
+    for flow in ("prepare", "neighbours", "train", "evaluate"):
+        done = run(place, "--flow", flow)
+        assert "error" not in done.stderr
+    told = basrec(place, "evaluate", "data/runs/sample/base-sasrec-paper-seed1").stdout
+    assert json.loads(told)["NDCG@10"] > 0
+
+
+def test_a_failing_flow_tells_one_line_and_exits_with_2(place: Path) -> None:
+    (place / "page.html").write_text("<html>\n")
+    done = run(
+        place, "--set", "name=broken", "--set", "raw=page.html", "--flow", "prepare", check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines() == [
+        line for line in done.stderr.splitlines() if line.startswith("error: page.html")
+    ]
+    assert not (place / "data" / "ingested" / "broken").exists()
+
+
+@pytest.fixture(scope="module")
+def server(place: Path) -> Iterator[str]:
+    """Start a real Prefect server on loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "PREFECT_HOME": str(place / "server"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}/api"
+    for _ in range(120):
+        try:
+            if httpx.get(f"{address}/health", timeout=2).status_code == 200:
+                break
+        except httpx.TransportError:
+            time.sleep(0.5)
+    yield address
+    process.terminate()
+    process.wait(timeout=30)
+
+
+def test_a_server_sees_runs_states_and_artifacts(
+    place: Path, first: subprocess.CompletedProcess[str], server: str
+) -> None:
+    run(place, server=server)
+    flows = httpx.post(f"{server}/flow_runs/filter", json={}).json()
+    assert len(flows) == 4  # rebuild and the three within it
+    assert {flow["state"]["type"] for flow in flows} == {"COMPLETED"}
+    tasks = httpx.post(f"{server}/task_runs/filter", json={}).json()
+    states = {task["name"].rsplit("-", 1)[0]: task["state"]["name"] for task in tasks}
+    assert states["ingest"] == states["prepare"] == "Reused"
+    assert states["validate"] == "Completed"
+    artifacts = httpx.post(f"{server}/artifacts/filter", json={}).json()
+    kinds = {artifact["key"]: artifact["type"] for artifact in artifacts}
+    assert kinds == {
+        "passport-sample": "table",
+        "protocol-sample": "markdown",
+        "metrics-sample": "table",
+        "report-sample": "markdown",
+    }
