@@ -20,6 +20,7 @@ check: $(STAMP)  ## formatting, lint, types, SQL
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 -q sql
+	$(BIN)/pre-commit validate-config
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff format .

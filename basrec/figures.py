@@ -12,31 +12,35 @@ COLOURS = ("#2f81f7", "#db6d28", "#3fb950", "#a371f7", "#e5534b", "#c69026")
 History = list[dict[str, Any]]
 
 
-def learning_curves(histories: dict[str, History]) -> str:
+def learning_curves(histories: dict[str, History]) -> list[str]:
     """Draw validation NDCG@10 and the main loss; stage 2 begins at the dotted line."""
-    figure, (left, right) = _figure(columns=2)
-    for colour, (name, history) in zip(_cycle(len(histories)), histories.items(), strict=True):
+    (first, left), (second, right) = _figure(), _figure()
+    for number, (name, history) in enumerate(histories.items()):
+        # Runs that share their first stage lie on each other: the earlier are drawn wider.
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "label": name}
+        style["linewidth"] = 1.6 + 2.4 * (number < len(histories) - 1)
         epochs = range(1, len(history) + 1)
         measured = [
             (epoch, line["validation"]["NDCG@10"])
             for epoch, line in zip(epochs, history, strict=True)
             if line["validation"]
         ]
-        left.plot(*zip(*measured, strict=True), color=colour, label=name) if measured else None
-        right.plot(epochs, [line["losses"]["main"] for line in history], color=colour, label=name)
+        if measured:
+            left.plot(*zip(*measured, strict=True), **style)
+        right.plot(epochs, [line["losses"]["main"] for line in history], **style)
         stage1 = sum(line["stage"] == 1 for line in history)
         if 0 < stage1 < len(history):
             for axes in (left, right):
-                axes.axvline(stage1 + 0.5, color=colour, linestyle=":", linewidth=1)
+                axes.axvline(stage1 + 0.5, color=style["color"], linestyle=":", linewidth=1)
     _label(left, "validation NDCG@10", "epoch")
     _label(right, "main loss", "epoch")
     left.legend(frameon=False, labelcolor=INK, fontsize=8)
-    return _svg(figure)
+    return [_svg(first), _svg(second)]
 
 
 def core_rounds(rounds: list[dict[str, Any]]) -> str:
     """Draw how users, items and interactions shrink over the rounds of the k-core."""
-    figure, (axes,) = _figure(columns=1)
+    figure, axes = _figure()
     for colour, name in zip(COLOURS, ("users", "items", "interactions"), strict=False):
         values = [entry[name] for entry in rounds]
         axes.plot(range(len(values)), values, marker="o", color=colour, label=name)
@@ -46,14 +50,9 @@ def core_rounds(rounds: list[dict[str, Any]]) -> str:
     return _svg(figure)
 
 
-def _cycle(count: int) -> list[str]:
-    return [COLOURS[number % len(COLOURS)] for number in range(count)]
-
-
-def _figure(columns: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(4.2 * columns, 2.9), layout="constrained")
-    axes = figure.subplots(1, columns, squeeze=False)
-    return figure, list(axes[0])
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(4.4, 2.9), layout="constrained")
+    return figure, figure.subplots()
 
 
 def _label(axes: Axes, title: str, below: str) -> None:

@@ -42,7 +42,7 @@ def write_report(
         title=title,
         metrics=METRICS,
         splits={split: _judged(metrics_table(runs, split)) for split in ("test", "validation")},
-        curves=Markup(learning_curves(histories)),  # our own figure, not text from the data
+        curves=[Markup(figure) for figure in learning_curves(histories)],  # our own, safe
         rounds=Markup(core_rounds(passport["iterations"])) if passport else None,
         passport=passport,
         runs=[_facts(run, histories[run.name]) for run in runs],
