@@ -1,5 +1,6 @@
 """Write files whole or not at all, and say plainly when the machine cannot."""
 
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from basrec.errors import InputError, MachineError
+
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 def digest_file(path: Path) -> str:
@@ -55,9 +58,9 @@ def machine_errors(doing: str) -> Iterator[None]:
     """Turn a disk's or a device's failure into a MachineError that says what was being done."""
     try:
         yield
-    except PermissionError as exc:
-        raise InputError(f"{doing}: not allowed ({exc}); choose a folder that you own") from exc
     except OSError as exc:
+        if exc.errno in NOT_WRITABLE:
+            raise InputError(f"{doing}: {exc.strerror}; choose another folder") from exc
         raise MachineError(f"{doing}: {exc.strerror or exc}; free space or mend it") from exc
     except MemoryError as exc:
         raise MachineError(f"{doing}: out of memory; lower train.batch_size") from exc

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import basrec.errors
 import pipeline.errors
+from basrec.files import NOT_WRITABLE
 from flows.progress import errors
 
 WRONG_INPUT = (basrec.errors.InputError, pipeline.errors.InputError)
@@ -20,6 +21,8 @@ def exit_code(exc: BaseException) -> int | None:
         return 2
     if isinstance(exc, (*MACHINE, MemoryError)):
         return 1
+    if isinstance(exc, OSError) and exc.errno in NOT_WRITABLE:
+        return 2
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
         return 1
     return 130 if isinstance(exc, KeyboardInterrupt) else None
@@ -27,6 +30,8 @@ def exit_code(exc: BaseException) -> int | None:
 
 def one_line(exc: BaseException) -> str:
     """Give an error's message as one line."""
+    if isinstance(exc, OSError) and exc.filename:
+        return f"{exc.filename}: {exc.strerror}; choose another place or mend it"
     return " ".join(str(exc).split()) or type(exc).__name__
 
 

@@ -96,8 +96,18 @@ def open_engine(scratch: Path, memory: str, threads: int) -> Iterator[Engine]:
         raise MachineError(
             f"DuckDB ran out of its {memory}; give more with --memory ({_first_line(exc)})"
         ) from exc
-    except duckdb.IOException as exc:
-        raise MachineError(f"{scratch}: disk trouble ({_first_line(exc)}); free space") from exc
+    except duckdb.Error as exc:
+        if "No space left" in str(exc):
+            raise MachineError(f"{_visible(scratch)}: the disk is full; free space") from exc
+        if isinstance(exc, duckdb.IOException):
+            raise MachineError(f"{_visible(scratch)}: disk trouble ({_first_line(exc)})") from exc
+        raise
+
+
+def _visible(scratch: Path) -> Path:
+    """Give the folder that the user knows, above our hidden ones."""
+    hidden = [place for place in (scratch, *scratch.parents) if place.name.startswith(".")]
+    return hidden[-1].parent if hidden else scratch
 
 
 def _first_line(exc: Exception) -> str:

@@ -3,9 +3,10 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,40 @@ def test_wrong_calls_exit_with_2_and_one_line(
 def test_a_place_that_cannot_be_written_is_a_wrong_call(raw: Path, tmp_path: Path) -> None:
     blocked = write(tmp_path / "file", b"")
     assert_told(basrec("prepare", raw, "--out", blocked / "out"), 2, "cannot be written")
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Give a function that mounts a small or read-only disk; needs to be root."""
+    places: list[Path] = []
+
+    def make(options: str) -> Path:
+        place = tmp_path / "disk"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        if shutil.which("mount") is None or subprocess.run(command, check=False).returncode:
+            pytest.skip("may not mount a disk here")
+        places.append(place)
+        return place
+
+    yield make
+    for place in places:
+        subprocess.run(["umount", str(place)], check=False)
+
+
+def test_a_disk_that_fills_up_exits_with_1_and_leaves_nothing(
+    raw: Path, mount: Callable[[str], Path]
+) -> None:
+    disk = mount("size=200k")
+    done = basrec("prepare", raw, "--out", disk / "out")
+    assert_told(done, 1, "the disk is full")
+    assert list(disk.iterdir()) == []
+
+
+def test_a_read_only_disk_exits_with_2(raw: Path, mount: Callable[[str], Path]) -> None:
+    disk = mount("ro")
+    assert_told(basrec("prepare", raw, "--out", disk / "out"), 2, "cannot be written")
+    assert_told(basrec("sample", "--out", disk / "a.gz"), 2, "Read-only")
 
 
 def test_a_full_disk_exits_with_1() -> None:
