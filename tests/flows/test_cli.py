@@ -191,7 +191,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 def test_a_disk_that_fills_up_exits_with_1_and_leaves_nothing(
     raw: Path, mount: Callable[[str], Path]
 ) -> None:
-    disk = mount("size=200k")
+    disk = mount("size=48k")
     done = basrec("prepare", raw, "--out", disk / "out")
     assert_told(done, 1, "the disk is full")
     assert list(disk.iterdir()) == []
