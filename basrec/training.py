@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import save_file
 
+from basrec.augmentation import check_operators
 from basrec.backbones import check_backbone
 from basrec.checkpoint import (
     Progress,
@@ -62,6 +63,8 @@ def train(
     device = choose_device(config.device)
     config = config.model_copy(update={"device": device.type})
     data = read_prepared(prepared).to(device)
+    if config.method != "base":
+        check_operators(config.augmentation.operators, "neighbours.parquet" in data.digests)
     keys = run_keys(config, data.digests)
     finished = find_finished(out, keys.run)
     if finished:

@@ -53,7 +53,7 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
 def _parse(engine: Engine, files: list[Path], format_name: str) -> None:
     lines = Lines(files)
     engine.register("lines", lines.reader())
-    engine.view("fields", f"formats/{format_name}")
+    engine.view("fields", FORMATS[format_name].statement)
     try:
         engine.table("parsed", "10_parsed")
     except duckdb.Error as exc:
@@ -65,8 +65,8 @@ def fitting_formats(lines: pa.Table) -> list[str]:
     fitting = []
     with open_engine(Path(tempfile.gettempdir()), "512MB", 1) as engine:
         engine.register("lines", lines)
-        for name in FORMATS:
-            engine.view("fields", f"formats/{name}")
+        for name, known in FORMATS.items():
+            engine.view("fields", known.statement)
             engine.table("parsed", "10_parsed")
             bad = sum(row["num_rows"] for row in engine.rows("13_reject_counts"))
             if bad < len(lines) / 2:

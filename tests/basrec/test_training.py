@@ -1,6 +1,7 @@
 """Whole runs on the small prepared folder."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -226,13 +227,17 @@ def test_a_loss_that_is_not_finite_stops_the_run(
         train(folder, tmp_path / "run", config())
 
 
-def test_cuda_without_a_device_is_an_error(folder: Path, tmp_path: Path) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a CUDA device")
-    with pytest.raises(InputError, match="sees no CUDA device"):
-        train(folder, tmp_path / "run", config(device="cuda"))
+def test_substitute_without_neighbours_and_unknown_operators_are_errors(
+    folder: Path, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(folder, bare)
+    (bare / "neighbours.parquet").unlink()
+    with pytest.raises(InputError, match="'basrec neighbours' on the prepared folder"):
+        train(bare, tmp_path / "run", config())
+    train(bare, tmp_path / "run", config(augmentation={"operators": ["reorder"]}))
+    with pytest.raises(InputError, match="'swap' is not known; known: reorder, substitute"):
+        train(folder, tmp_path / "other", config(augmentation={"operators": ["swap"]}))
 
 
 def test_a_missing_prepared_folder_is_an_error(tmp_path: Path) -> None:

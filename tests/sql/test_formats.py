@@ -22,7 +22,7 @@ def parse(format_name: str, lines: list[str], tmp_path: Path) -> list[Parsed]:
     )
     with open_engine(tmp_path, "512MB", 1) as engine:
         engine.register("lines", table)
-        engine.view("fields", f"formats/{format_name}")
+        engine.view("fields", FORMATS[format_name].statement)
         engine.table("parsed", "10_parsed")
         found = engine.connection.execute(
             "select user, item, rating, timestamp, reason from parsed order by row"

@@ -1,4 +1,4 @@
--- Amazon reviews of 2014, one JSON object a line.
+-- Amazon reviews of 2014 and 2018, one JSON object a line.
 -- Grain: one raw line. Key: row. Input: lines (row, text, is_utf8).
 with parsed as (
     select
