@@ -5,6 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.formats import FORMATS
+
+FORMAT_HELP = f"The raw layout: {', '.join(FORMATS)}."
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a config key; may be repeated."),
@@ -16,7 +19,7 @@ Threads = Annotated[int, typer.Option(help="CPU threads for DuckDB.")]
 def ingest(
     raw: Annotated[list[Path], typer.Argument(help="Raw files or folders.")],
     out: Annotated[Path, typer.Option(help="The folder to make.")],
-    format_: Annotated[str, typer.Option("--format", help="The raw layout.")] = "amazon_2014",
+    format_: Annotated[str, typer.Option("--format", help=FORMAT_HELP)] = "amazon_2014",
     memory: Memory = "4GB",
     threads: Threads = 2,
 ) -> None:
@@ -36,7 +39,7 @@ def prepare(
     ],
     out: Annotated[Path | None, typer.Option(help="The prepared folder to make.")] = None,
     format_: Annotated[
-        str | None, typer.Option("--format", help="The raw layout; see the README for all.")
+        str | None, typer.Option("--format", help=FORMAT_HELP)
     ] = None,
     name: Annotated[
         str | None,
