@@ -38,9 +38,7 @@ def prepare(
         list[Path], typer.Argument(help="Raw files or folders, or one folder made by ingest.")
     ],
     out: Annotated[Path | None, typer.Option(help="The prepared folder to make.")] = None,
-    format_: Annotated[
-        str | None, typer.Option("--format", help=FORMAT_HELP)
-    ] = None,
+    format_: Annotated[str | None, typer.Option("--format", help=FORMAT_HELP)] = None,
     name: Annotated[
         str | None,
         typer.Option(help="A known dataset's protocol, or the name of a folder in data/prepared."),
