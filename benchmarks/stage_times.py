@@ -3,8 +3,9 @@
     python benchmarks/stage_times.py SHARED OUT.json [NAME ...]
 
 SHARED holds `data/` and `tools/` (see data/README.md there); Home has no real dump, so one is made
-from its sequences. With names, only those are measured again. Each stage runs in this process, once: leave the machine
-alone meanwhile, for a second busy process can make two threads ten times slower.
+from its sequences. With names, only those are measured again. Each stage runs in this process,
+once: leave the machine alone meanwhile, for a second busy process can make two threads ten times
+slower.
 """
 
 import json
