@@ -36,6 +36,8 @@ def write_report(
     """
     if not runs:
         raise InputError("no runs to report on; name at least one run folder")
+    for run in runs:
+        read_config(run)  # says plainly where a folder is no run
     histories = {run.name: read_history(run) for run in runs}
     templates = Environment(loader=PackageLoader("basrec"), autoescape=True, trim_blocks=True)
     page = templates.get_template("report.html.j2").render(

@@ -112,6 +112,8 @@ def write_config(folder: Path, config: TrainConfig, prepared: Path) -> None:
 def read_config(folder: Path) -> tuple[TrainConfig, Path]:
     """Read back the config of a run and the prepared folder it was run on."""
     path = folder / "config.yaml"
+    if not path.is_file():
+        raise InputError(f"{folder}: no run folder (it has no config.yaml); name a finished run")
     try:
         values = yaml.safe_load(path.read_text())
         prepared = Path(values.pop("prepared"))

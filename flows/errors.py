@@ -32,6 +32,8 @@ def one_line(exc: BaseException) -> str:
     """Give an error's message as one line."""
     if isinstance(exc, OSError) and exc.filename:
         return f"{exc.filename}: {exc.strerror}; choose another place or mend it"
+    if isinstance(exc, OSError) and exc.strerror:
+        return f"{exc.strerror}; free space or mend it, then run again"
     return " ".join(str(exc).split()) or type(exc).__name__
 
 

@@ -13,7 +13,7 @@ from pipeline.files import read_json
 from pipeline.manifest import Manifest
 
 console = Console()
-COLUMNS = ("HR@5", "HR@10", "HR@20", "NDCG@5", "NDCG@10", "NDCG@20", "MRR")
+COLUMNS = ("HR@10", "HR@20", "NDCG@10", "NDCG@20", "MRR")
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -52,7 +52,7 @@ def show_runs(runs: list[Path]) -> None:
 
     rows = metrics_table(runs)
     table = Table(title="test split, full ranking", title_justify="left")
-    table.add_column("run")
+    table.add_column("run", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for row in rows:

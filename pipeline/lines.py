@@ -73,7 +73,7 @@ class Lines:
         first = 1
         try:
             for path in self.files:
-                for block in _blocks(path, first):
+                for block in _blocks(path):
                     batch, count = _split(block, first)
                     first += count
                     yield batch
@@ -82,7 +82,7 @@ class Lines:
             raise
 
 
-def _blocks(path: Path, first: int) -> Iterator[bytes]:
+def _blocks(path: Path) -> Iterator[bytes]:
     """Give the decompressed file in blocks that end with a line."""
     rest = b""
     try:
@@ -101,7 +101,7 @@ def _blocks(path: Path, first: int) -> Iterator[bytes]:
             yield rest + b"\n"
     except EOFError as exc:
         raise InputError(
-            f"{path}: the gzip stream breaks off, after about line {first}; "
+            f"{path}: the gzip stream breaks off after {path.stat().st_size:,} bytes; "
             "the file is truncated: get it again"
         ) from exc
     except (zlib.error, gzip.BadGzipFile, pa.ArrowInvalid) as exc:

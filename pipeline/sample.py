@@ -43,9 +43,13 @@ def write_sample(path: Path, rows: int = 60_000, seed: int = 7) -> SampleSummary
     broken = _break_some(lines, rng)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".tmp")
-    with beside.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as out:
-        out.write("".join(lines).encode())
-    beside.replace(path)
+    try:
+        with beside.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as out:
+            out.write("".join(lines).encode())
+        beside.replace(path)
+    finally:
+        if beside.exists():
+            beside.unlink()
     users, items = len(np.unique(user)), len(np.unique(item))
     return SampleSummary(path, len(lines), broken, users, items)
 

@@ -82,7 +82,7 @@ def test_metrics_table_has_a_row_a_run(runs: list[Path]) -> None:
 
 
 def test_an_unfinished_run_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is this a finished run"):
+    with pytest.raises(InputError, match="no run folder"):
         write_report([tmp_path], tmp_path / "report.html")
     with pytest.raises(InputError, match="no runs"):
         write_report([], tmp_path / "report.html")
