@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import numpy as np
 import pyarrow as pa
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, MachineError, PipelineError
 
 BLOCK_BYTES = 16 << 20
 LONGEST_LINE = 256 << 20
@@ -63,7 +63,7 @@ class Lines:
 
     def __init__(self, files: list[Path]) -> None:
         self.files = files
-        self.error: InputError | None = None
+        self.error: PipelineError | None = None
 
     def reader(self) -> pa.RecordBatchReader:
         """Give the stream; it can be read once."""
@@ -77,7 +77,7 @@ class Lines:
                     batch, count = _split(block, first)
                     first += count
                     yield batch
-        except InputError as exc:
+        except PipelineError as exc:
             self.error = exc
             raise
 
@@ -104,10 +104,12 @@ def _blocks(path: Path) -> Iterator[bytes]:
             f"{path}: the gzip stream breaks off after {path.stat().st_size:,} bytes; "
             "the file is truncated: get it again"
         ) from exc
-    except (zlib.error, gzip.BadGzipFile, pa.ArrowInvalid) as exc:
-        raise InputError(f"{path}: the compressed data are damaged ({exc}); get it again") from exc
     except PermissionError as exc:
         raise InputError(f"{path}: not allowed to read it; check its permissions") from exc
+    except (zlib.error, pa.ArrowInvalid, OSError) as exc:
+        if isinstance(exc, OSError) and exc.errno:  # the system's; a decompressor's has no number
+            raise MachineError(f"{path}: cannot be read ({exc.strerror}); check the disk") from exc
+        raise InputError(f"{path}: the compressed data are damaged ({exc}); get it again") from exc
 
 
 def _decompressed(raw: BinaryIO) -> BinaryIO:
@@ -116,7 +118,7 @@ def _decompressed(raw: BinaryIO) -> BinaryIO:
     if magic[:2] == b"\x1f\x8b":
         return cast("BinaryIO", gzip.open(raw, "rb"))
     if magic == b"\x28\xb5\x2f\xfd":
-        return pa.CompressedInputStream(raw, "zstd")
+        return cast("BinaryIO", pa.CompressedInputStream(raw, "zstd"))
     return raw
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline import lines as module
-from pipeline.errors import InputError
+from pipeline.errors import InputError, MachineError
 from pipeline.lines import Lines, list_files
 
 
@@ -75,6 +75,28 @@ def test_a_truncated_gzip_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="breaks off"):
         list(lines._batches())
     assert lines.error is not None
+
+
+@pytest.mark.parametrize("cut", [slice(-40), slice(40, None)])
+def test_damaged_zstd_is_an_error(tmp_path: Path, cut: slice) -> None:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as out:
+        out.write(b"".join(b"line %d\n" % (n * 7919 % 100_003) for n in range(10_000)))
+    data = sink.getvalue().to_pybytes()
+    lines = Lines([write(tmp_path / "a.zst", data[:4] + data[4:][cut])])
+    with pytest.raises(InputError, match="data are damaged"):
+        list(lines._batches())
+
+
+def test_a_disk_that_fails_is_the_machine_s_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(module, "_decompressed", fail)
+    with pytest.raises(MachineError, match="check the disk"):
+        list(Lines([write(tmp_path / "a", b"one\n")])._batches())
 
 
 @pytest.mark.parametrize(
