@@ -85,7 +85,10 @@ def test_amazon_ratings(format_name: str, good: str, tmp_path: Path) -> None:
         ("<html>503</html>", "not_csv"),
         (good + ",more", "not_csv"),
         (good.replace("U", ""), "missing_user"),
+        (good.replace("U", "\t"), "missing_user"),
         (good.replace("I", " "), "missing_item"),
+        (good.replace("I", "\u00a0"), "missing_item"),
+        (good.replace(str(TIME), "\n"), "missing_time"),
         (good.replace(str(TIME), "yesterday"), "bad_time"),
         (good.replace("4.0", "four"), "bad_rating"),
     ]
