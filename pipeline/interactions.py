@@ -76,9 +76,12 @@ def fitting_formats(lines: pa.Table) -> list[str]:
 
 def _no_good_row(files: list[Path], format_name: str, bad: int, counts: dict[str, Any]) -> str:
     """Say what the dump looks like and what would work."""
-    head = pa.Table.from_batches([Lines(files[:1]).reader().read_next_batch()]).slice(0, 200)
-    start = str(head["text"][0]).strip()[:60] if len(head) else ""
-    others = fitting_formats(head) if len(head) else []
+    first = next((batch for batch in Lines(files).reader() if len(batch)), None)
+    if first is None:
+        return f"{files[0]}: no line with anything on it; get the dump again"
+    head = pa.Table.from_batches([first]).slice(0, 200)
+    start = str(head["text"][0]).strip()[:60]
+    others = fitting_formats(head)
     reasons = ", ".join(f"{reason} {number}" for reason, number in counts.items())
     advice = f"try --format {' or '.join(others)}" if others else _look(start)
     return (
@@ -93,7 +96,7 @@ def _look(start: str) -> str:
         return "it looks like an HTML page: get the dump itself"
     if start.startswith("["):
         return "it looks like a JSON array: write one object a line"
-    if start in ("{", ""):
+    if start == "{":
         return "it looks like pretty-printed JSON: write one object a line"
     if start.startswith("{'"):
         return "it looks like Python literals, not JSON: convert it to strict JSON lines"

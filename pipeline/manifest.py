@@ -7,8 +7,6 @@ and whose files still have the digests it recorded, has nothing to do.
 import resource
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -73,14 +71,6 @@ class Recorder:
         return manifest
 
 
-@contextmanager
-def time_of(seconds: dict[str, float], step: str) -> Iterator[None]:
-    """Note how long a step took."""
-    started = time.monotonic()
-    yield
-    seconds[step] = round(time.monotonic() - started, 3)
-
-
 def stage_key(stage: str, config: dict[str, Any], inputs: dict[str, str]) -> str:
     """Digest all that decides what a stage writes."""
     return digest_value([stage, config, inputs, code_digest()])
@@ -119,10 +109,11 @@ def read_manifest(folder: Path, stage: str) -> Manifest:
 
 
 def find_reusable(folder: Path, stage: str, key: str) -> Manifest | None:
-    """Give a stage's manifest where its key and its files are as they should be."""
-    if stage not in read_stages(folder):
+    """Give a stage's manifest where it, its key and its files are as they should be."""
+    try:
+        manifest = read_manifest(folder, stage)
+    except InputError:  # not there, or damaged: to be made anew
         return None
-    manifest = read_manifest(folder, stage)
     if manifest.key != key:
         return None
     for name, digest in manifest.outputs.items():

@@ -142,10 +142,10 @@ def test_rejects_keep_their_line_and_reason(write_dump: Write, tmp_path: Path) -
     raw = write_dump(dense_rows(), extra=["<html>", '{"reviewerID": "u0"', '{"asin": "x"}'])
     folder = prepared(raw, tmp_path)
     rejects = pl.read_parquet(folder / "rejects.parquet").rows()
-    assert [(row, reason) for row, reason, _ in rejects] == [
-        (37, "not_json"),
-        (38, "truncated"),
-        (39, "missing_user"),
+    assert rejects == [
+        (37, "not_json", "<html>"),
+        (38, "truncated", '{"reviewerID": "u0"'),
+        (39, "missing_user", '{"asin": "x"}'),
     ]
     values = passport(folder)
     assert values["raw_rows"] == 39
@@ -207,6 +207,8 @@ def test_stages_are_reused_until_input_config_or_output_change(
     assert run(min_count=4) == [True, True, False]
     (tmp_path / "in" / "interactions.parquet").unlink()
     (tmp_path / "in" / "interactions.parquet").write_bytes(b"damaged")
+    assert run(min_count=4) == [False, True, True]
+    (tmp_path / "in" / "manifest.json").write_text("{damaged")
     assert run(min_count=4) == [False, True, True]
     with gzip.open(raw, "at") as more:
         more.write("not json\n")
@@ -291,6 +293,7 @@ def test_nothing_left_of_the_core_is_an_error(write_dump: Write, tmp_path: Path)
         ('[{"reviewerID": 1},', "looks like a JSON array"),
         ('{\n  "reviewerID": "a"\n}', "looks like pretty-printed JSON"),
         ("{'reviewerID': 'a', 'asin': 'b'}", "looks like Python literals"),
+        ("\n\r\n\n", "no line with anything on it"),
         ("u,i,5.0,1300000000\nv,j,4.0,1300000000\n", "try --format amazon_ratings_2014 or"),
     ],
 )
