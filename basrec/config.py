@@ -77,8 +77,10 @@ class TrainSection(Section):
     stage2: StageConfig = StageConfig()
     checkpoint_seconds: Annotated[float, Field(ge=0.0)] = 30.0
     """Write a checkpoint at the end of an epoch when the last one is older than this."""
-    threads: Annotated[int, Field(ge=0)] = 0
-    """CPU threads of PyTorch; 0 takes PyTorch's default. Digests hold for one thread count."""
+    threads: Annotated[int, Field(ge=0)] = 1
+    """CPU threads of PyTorch; 0 takes all cores. A digest holds for one thread count. One thread is
+    steady; two are up to 1.5 times as fast on an idle machine, and many times slower on a busy
+    one, where they wait for each other."""
 
 
 class AugmentationConfig(Section):

@@ -76,7 +76,7 @@ def time_training(name: str, prepared: Path, folder: Path) -> dict[str, Any]:
     for preset in ("paper", "reference"):
         sets = ["train.stage1.epochs=1", "train.stage2.epochs=1", f"preset={preset}"]
         seen: list[dict[str, Any]] = []
-        config = resolve(None, name, sets).for_method("basrec")
+        config = resolve(None, name, [*sets, "train.threads=0"]).for_method("basrec")
         train(prepared, folder / preset, config, on_epoch=seen.append)
         for line in seen:
             name_of = f"epoch of stage {line['stage']} with its validation, {preset}"

@@ -24,15 +24,8 @@ app = typer.Typer(
 DataFolder = Annotated[Path, typer.Option("--data", help="Where all folders are.")]
 
 
-IDLE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-"""OpenMP threads that spin while they wait stall each other when another process is busy: two
-threads then train many times slower than one. It must be said before PyTorch is loaded."""
-
-
 def main() -> None:
     """Run the command line."""
-    for key, value in IDLE_THREADS.items():
-        os.environ.setdefault(key, value)
     with told_in_one_line():
         app()
 
