@@ -35,7 +35,9 @@ class RunConfig(BaseModel):
     raw: list[Path] = []
     """The raw dump: files or folders."""
     methods: list[str] = Field(default=["base", "basrec"], min_length=1)
+    """What is trained and compared; `base` is always trained first."""
     published: PublishedCounts | None = None
+    """The published counts, which the passport is to be compared with."""
     data: DataConfig = DataConfig()
     neighbours: NeighbourConfig = NeighbourConfig()
     training: TrainConfig = TrainConfig()
@@ -50,6 +52,8 @@ class RunConfig(BaseModel):
     def _methods_are_known(cls, value: list[str]) -> list[str]:
         for method in value:
             TrainConfig(method=method)  # type: ignore[arg-type]
+        if len(set(value)) < len(value):
+            raise ValueError("each method may be named once")
         return value
 
     def for_method(self, method: str) -> TrainConfig:
@@ -67,21 +71,24 @@ def resolve(
     own = _read(file) if file else {}
     changes = parse_overrides(overrides)
     user = merge(own, changes)
+    if "training" in user:  # our own name for the sections below it; users write them flat
+        raise InputError("config key 'training' is not known; write its keys without it")
     chosen = dataset or user.get("dataset")
     known: Values = {}
     if chosen:
         entry = load_dataset(str(chosen))
-        backbone = (user.get("model") or {}).get("backbone", "sasrec")
+        model = user.get("model")
+        backbone = model.get("backbone", "sasrec") if isinstance(model, dict) else "sasrec"
         known = {
             "name": entry.name,
             "dataset": entry.name,
             "published": entry.published,
             "data": entry.data,
             "neighbours": entry.neighbours,
-            **entry.settings.get(backbone, {}),
+            **entry.settings.get(str(backbone), {}),
         }
     preset = user.get("preset", known.get("preset", "paper"))
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(f"preset = {preset!r} is not known; known: {', '.join(PRESETS)}")
     values = merge(merge(PRESETS[preset], known), user)
     values.setdefault("name", file.stem if file else None)

@@ -72,6 +72,10 @@ def test_every_dataset_and_preset_resolves(name: str, preset: str) -> None:
         ("train.batch_size", "write key=value"),
         ("a=[", "not YAML"),
         ("train=3", "'train'"),
+        ("model=3", "'model' = 3: input should be a valid dictionary"),
+        ("preset=[a]", "preset = ['a'] is not known"),
+        ("training.seed=3", "'training' is not known"),
+        ("methods=[base, base]", "each method may be named once"),
     ],
 )
 def test_a_wrong_key_or_value_is_told_in_one_line(override: str, told: str) -> None:
