@@ -12,6 +12,7 @@ from basrec.files import NOT_WRITABLE
 from flows.progress import errors
 
 WRONG_INPUT = (basrec.errors.InputError, pipeline.errors.InputError)
+INTERRUPTED = "interrupted; run again to go on ('basrec train' with --resume)"
 MACHINE = (basrec.errors.BasrecError, pipeline.errors.PipelineError)
 
 
@@ -25,7 +26,9 @@ def exit_code(exc: BaseException) -> int | None:
         return 2
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
         return 1
-    return 130 if isinstance(exc, KeyboardInterrupt) else None
+    # Typer turns an interrupt into a silent exit with 130.
+    interrupted = isinstance(exc, SystemExit) and exc.code == 130
+    return 130 if interrupted or isinstance(exc, KeyboardInterrupt) else None
 
 
 def one_line(exc: BaseException) -> str:
@@ -49,7 +52,7 @@ def told_in_one_line() -> Iterator[None]:
         code = exit_code(exc)
         if os.environ.get("BASREC_DEBUG") == "1" or code is None:
             raise
-        text = "interrupted; run again to go on" if code == 130 else one_line(exc)
+        text = INTERRUPTED if code == 130 else one_line(exc)
         print(f"error: {text}", file=sys.stderr)
         errors.file.flush()
         raise SystemExit(code) from None

@@ -214,5 +214,14 @@ def test_unforeseen_errors_keep_their_traceback() -> None:
         _ = 1 / 0
 
 
-def test_an_interrupt_exits_with_130() -> None:
-    assert exit_code(KeyboardInterrupt()) == 130
+@pytest.mark.parametrize(
+    "interrupt", [KeyboardInterrupt(), SystemExit(130)]
+)  # Typer's is the latter
+def test_an_interrupt_exits_with_130_and_one_line(
+    interrupt: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left, told_in_one_line():
+        raise interrupt
+    assert left.value.code == 130
+    assert capsys.readouterr().err.startswith("error: interrupted; run again")
+    assert exit_code(SystemExit(2)) is None
