@@ -17,7 +17,7 @@ def learning_curves(histories: dict[str, History]) -> list[str]:
     (first, left), (second, right) = _figure(), _figure()
     for number, (name, history) in enumerate(histories.items()):
         # Runs that share their first stage lie on each other: the earlier are drawn wider.
-        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "label": name}
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "label": _plain(name)}
         style["linewidth"] = 1.6 + 2.4 * (number < len(histories) - 1)
         epochs = range(1, len(history) + 1)
         measured = [
@@ -34,7 +34,7 @@ def learning_curves(histories: dict[str, History]) -> list[str]:
                 axes.axvline(stage1 + 0.5, color=style["color"], linestyle=":", linewidth=1)
     _label(left, "validation NDCG@10", "epoch")
     _label(right, "main loss", "epoch")
-    left.legend(frameon=False, labelcolor=INK, fontsize=8)
+    right.legend(frameon=False, labelcolor=INK, fontsize=8)
     return [_svg(first), _svg(second)]
 
 
@@ -48,6 +48,11 @@ def core_rounds(rounds: list[dict[str, Any]]) -> str:
     _label(axes, "left after each round of the k-core", "round")
     axes.legend(frameon=False, labelcolor=INK, fontsize=8)
     return _svg(figure)
+
+
+def _plain(name: str) -> str:
+    """Keep matplotlib from reading a name as a formula, or as one that is not to be shown."""
+    return " " * name.startswith("_") + name.replace("$", r"\$")
 
 
 def _figure() -> tuple[Figure, Axes]:

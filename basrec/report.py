@@ -1,5 +1,7 @@
 """One self-contained HTML page over finished runs: metrics, curves, passport, how to repeat it."""
 
+import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,13 @@ import yaml
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.evaluation import read_metrics
 from basrec.figures import core_rounds, learning_curves
 from basrec.files import machine_errors, read_json, write_whole
 from basrec.metrics import CUTS
+from basrec.presets import PRESETS
 from basrec.run_folder import read_config, read_history
 
 METRICS = [*(f"HR@{k}" for k in CUTS), *(f"NDCG@{k}" for k in CUTS), "MRR"]
@@ -21,7 +25,28 @@ Rows = list[dict[str, Any]]
 
 def metrics_table(runs: Sequence[Path], split: str = "test") -> Rows:
     """Give a row a run: its name and the metrics of a split."""
-    return [{"run": run.name, **read_metrics(run).get(split, {})} for run in runs]
+    names = run_names(runs)
+    return [
+        {"run": name, **read_metrics(run).get(split, {})}
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def run_names(runs: Sequence[Path]) -> list[str]:
+    """Name each run by its folder, or by its whole path where that tells no two apart."""
+    names = [run.resolve().name for run in runs]
+    return [
+        name if names.count(name) == 1 else str(run) for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def write_own_report(run: Path) -> Path:
+    """Write a run's own page into its folder, unless one is there that is newer than the run."""
+    page = run / "report.html"
+    finished = run / "manifest.json"
+    if page.exists() and page.stat().st_mtime_ns >= finished.stat().st_mtime_ns:
+        return page
+    return write_report([run], page, title=f"basrec: {run.resolve().name}")
 
 
 def write_report(
@@ -32,13 +57,17 @@ def write_report(
 ) -> Path:
     """Write the page; the first run is what the others are compared with.
 
+    The passport is that of the first run's prepared folder where none is given.
     Errors: InputError where a run is not finished.
     """
     if not runs:
         raise InputError("no runs to report on; name at least one run folder")
-    for run in runs:
-        read_config(run)  # says plainly where a folder is no run
-    histories = {run.name: read_history(run) for run in runs}
+    runs = list(dict.fromkeys(runs))
+    prepared = [read_config(run)[1] for run in runs]  # says plainly where a folder is no run
+    if passport is None and (prepared[0] / "passport.json").is_file():
+        passport = read_json(prepared[0] / "passport.json")
+    names = run_names(runs)
+    histories = {name: read_history(run) for name, run in zip(names, runs, strict=True)}
     templates = Environment(loader=PackageLoader("basrec"), autoescape=True, trim_blocks=True)
     page = templates.get_template("report.html.j2").render(
         title=title,
@@ -47,7 +76,10 @@ def write_report(
         curves=[Markup(figure) for figure in learning_curves(histories)],  # our own, safe
         rounds=Markup(core_rounds(passport["iterations"])) if passport else None,
         passport=passport,
-        runs=[_facts(run, histories[run.name]) for run in runs],
+        runs=[
+            _facts(name, run, history)
+            for run, (name, history) in zip(runs, histories.items(), strict=True)
+        ],
         differences=_differences(runs),
     )
     with machine_errors(f"{out}: writing the report"):
@@ -71,12 +103,12 @@ def _judged(rows: Rows) -> Rows:
     return judged
 
 
-def _facts(run: Path, history: Rows) -> dict[str, Any]:
+def _facts(name: str, run: Path, history: Rows) -> dict[str, Any]:
     """Gather what it takes to repeat a run."""
     config, prepared = read_config(run)
     manifest = read_json(run / "manifest.json")
     return {
-        "name": run.name,
+        "name": name,
         "epochs": {s: sum(line["stage"] == s for line in history) for s in (1, 2)},
         "seconds": manifest["seconds"],
         "environment": read_json(run / "environment.json"),
@@ -84,9 +116,23 @@ def _facts(run: Path, history: Rows) -> dict[str, Any]:
         "weights": manifest["outputs"]["model.safetensors"],
         "prepared": str(prepared),
         "config": yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
-        "command": f"basrec train {prepared} --out {run} --method {config.method} "
-        f"--preset {config.preset} --seed {config.seed}",
+        "command": _command(prepared, run, config),
     }
+
+
+def _command(prepared: Path, run: Path, config: TrainConfig) -> str:
+    """Give the command that repeats a run: its preset, and each key that is not the preset's."""
+    named = {"method": config.method, "preset": config.preset, "seed": config.seed}
+    preset = _flatten(TrainConfig.model_validate(PRESETS[config.preset] | named).model_dump())
+    own = _flatten(config.model_dump())
+    parts = ["basrec", "train", str(prepared), "--out", str(run)]
+    for key, value in named.items():
+        parts += [f"--{key}", str(value)]
+    for key, value in own.items():
+        if value != preset[key]:
+            text = value if isinstance(value, str) else json.dumps(value)
+            parts += ["--set", f"{key}={text}"]
+    return shlex.join(parts)
 
 
 def _differences(runs: Sequence[Path]) -> Rows:

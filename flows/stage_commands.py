@@ -123,6 +123,7 @@ def train(
 
     Example: basrec train data/prepared/mine --out data/runs/mine --preset reference --seed 1
     """
+    from basrec.report import write_own_report
     from basrec.training import train as train_stage
     from flows.progress import training_bar
     from flows.run import training_config
@@ -132,6 +133,7 @@ def train(
     config = training_config(dataset, backbone, options, set_ or [])
     with training_bar(config.method) as on_epoch:
         train_stage(prepared, out, config, resume=resume, start_from=start_from, on_epoch=on_epoch)
+    write_own_report(out)
     show_runs([out])
 
 

@@ -103,6 +103,7 @@ def train_task(
     config: RunConfig, method: str, data: Path, start_from: Path | None = None
 ) -> State[Record]:
     """Train one method; a killed run goes on where it was."""
+    from basrec.report import write_own_report
     from basrec.training import train
 
     folders = Folders(data, config.name)
@@ -116,6 +117,7 @@ def train_task(
             start_from=start_from,
             on_epoch=on_epoch,
         )
+    write_own_report(out)
     return _told(f"train {method}", manifest | {"folder": str(out)})
 
 

@@ -2,14 +2,16 @@
 
 import html.parser
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from basrec.config import TrainConfig
 from basrec.errors import InputError
-from basrec.report import metrics_table, write_report
+from basrec.report import metrics_table, run_names, write_own_report, write_report
 from basrec.training import train
 
 PASSPORT = {
@@ -86,3 +88,56 @@ def test_an_unfinished_run_is_an_error(tmp_path: Path) -> None:
         write_report([tmp_path], tmp_path / "report.html")
     with pytest.raises(InputError, match="no runs"):
         write_report([], tmp_path / "report.html")
+
+
+def test_runs_of_the_same_name_are_told_apart(runs: list[Path], tmp_path: Path) -> None:
+    again = shutil.copytree(runs[0], tmp_path / "base")
+    assert run_names([runs[0], again]) == [str(runs[0]), str(again)]
+    page = write_report([runs[0], again, again], tmp_path / "report.html").read_text()
+    assert page.count("<details>") == 2
+    assert str(again) in page
+
+
+def test_odd_names_are_shown_as_they_are(runs: list[Path], tmp_path: Path) -> None:
+    odd = [tmp_path / "_$\\frac$<b>&", tmp_path / "two words"]
+    for place in odd:
+        shutil.copytree(runs[0], place)
+    page = write_report(odd, tmp_path / "report.html").read_text()
+    assert page.count("_$\\frac$&lt;b&gt;&amp;") >= 4  # tables, legend, details
+    assert "<b>" not in page
+    assert f"--out &#39;{tmp_path}/two words&#39;" in page  # the command can be pasted
+
+
+def test_the_command_repeats_the_run(runs: list[Path], tmp_path: Path) -> None:
+    page = write_report(runs[1:], tmp_path / "report.html").read_text()
+    told = re.findall(r"<code>(basrec train .*?)</code>", page)[0]
+    assert told.endswith(
+        "--method basrec --preset paper --seed 1 --set device=cpu --set model.embedding_size=8 "
+        "--set model.max_length=10 --set train.batch_size=16 --set train.stage1.epochs=2 "
+        "--set train.stage2.epochs=1"
+    )
+
+
+def test_a_run_without_validation_is_shown(folder: Path, tmp_path: Path) -> None:
+    config = TrainConfig.model_validate(
+        {"method": "base", "train": {"stage1": {"epochs": 1, "first_validation": 5}}}
+    )
+    train(folder, tmp_path / "run", config)
+    assert "<svg" in write_report([tmp_path / "run"], tmp_path / "report.html").read_text()
+
+
+def test_a_run_has_its_own_page_and_the_passport_of_its_data(
+    folder: Path, tmp_path: Path, runs: list[Path]
+) -> None:
+    run = shutil.copytree(runs[0], tmp_path / "run")
+    prepared = shutil.copytree(folder, tmp_path / "prepared")
+    (prepared / "passport.json").write_text(json.dumps(PASSPORT))
+    config = (run / "config.yaml").read_text().splitlines()
+    (run / "config.yaml").write_text("\n".join([f"prepared: {prepared}", *config[1:]]))
+    page = write_own_report(run)
+    assert page == run / "report.html" and "Dataset passport" in page.read_text()
+    page.write_text("kept")
+    assert write_own_report(run).read_text() == "kept"
+    later = (run / "manifest.json").stat().st_mtime + 9
+    os.utime(run / "manifest.json", (later, later))  # trained anew
+    assert write_own_report(run).read_text() != "kept"

@@ -68,6 +68,7 @@ def test_the_main_job_ends_with_table_curves_and_report(
     names = {path.name for path in runs.iterdir()}
     assert names == {"base-sasrec-paper-seed1", "basrec-sasrec-paper-seed1", "report.html"}
     metrics = json.loads((runs / "basrec-sasrec-paper-seed1" / "metrics.json").read_text())
+    assert (runs / "basrec-sasrec-paper-seed1" / "report.html").is_file()
     base = json.loads((runs / "base-sasrec-paper-seed1" / "metrics.json").read_text())
     assert metrics["stage1"]["test"] == base["test"]  # stage 1 was trained once
     prepared = {path.name for path in (place / "data" / "prepared" / "sample").iterdir()}
