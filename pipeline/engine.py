@@ -39,14 +39,30 @@ class Engine:
         """Make a table of one row out of settings, so that no value is ever pasted into SQL."""
         self.connection.register(name, pa.Table.from_pylist([values]))
 
+    def variable(self, name: str, value: str) -> None:
+        """Set what a statement reads by getvariable, where SQL wants a constant."""
+        self.connection.execute(f"set variable {name} = ?", [value])
+
     def parquet(self, name: str, path: Path) -> None:
         """Make a Parquet file readable under a name."""
         self.connection.read_parquet(str(path)).create_view(name, replace=True)
 
     def rename(self, old: str, new: str) -> None:
         """Put a table in the place of another."""
-        self.connection.execute(f"drop table if exists {new}")
+        self.drop(new)
         self.connection.execute(f"alter table {old} rename to {new}")
+
+    def drop(self, *names: str) -> None:
+        """Give back the space of tables (and views) that are not needed any more."""
+        kinds = dict(
+            self.connection.execute(
+                "select table_name, table_type from information_schema.tables"
+            ).fetchall()
+        )
+        for name in names:
+            if name in kinds:
+                kind = "view" if kinds[name] == "VIEW" else "table"
+                self.connection.execute(f"drop {kind} {name}")
 
     def rows(self, source: str) -> list[dict[str, Any]]:
         """Run a statement that gives few rows."""
@@ -89,8 +105,8 @@ def open_engine(scratch: Path, memory: str, threads: int) -> Iterator[Engine]:
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
-            database = str(Path(folder) / "work.duckdb")
-            with duckdb.connect(database, config=settings) as connection:  # type: ignore[arg-type]
+            with duckdb.connect(config=settings) as connection:  # type: ignore[arg-type]
+                connection.execute("set TimeZone = 'UTC'")
                 yield Engine(connection)
     except duckdb.OutOfMemoryException as exc:
         raise MachineError(

@@ -1,8 +1,9 @@
 """The errors that pipeline raises on purpose.
 
 PipelineError
-├── InputError     the call, the config or the data are wrong: mend them and try again
-└── MachineError   the machine failed: disk, memory, network
+├── InputError       the call, the config or the data are wrong: mend them and try again
+│   └── TruncatedError   a compressed file breaks off or is damaged
+└── MachineError     the machine failed: disk, memory, network
 """
 
 
@@ -16,3 +17,7 @@ class InputError(PipelineError):
 
 class MachineError(PipelineError):
     """The machine could not do the work: what failed, and what may help."""
+
+
+class TruncatedError(InputError):
+    """A compressed file or an archive breaks off or is damaged in the middle."""

@@ -1,34 +1,45 @@
 """The ingest stage: raw lines to interactions, and the bad ones set aside with their reason."""
 
-import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.config import DataConfig
 from pipeline.engine import Engine, open_engine
 from pipeline.errors import InputError
 from pipeline.files import digest_file
 from pipeline.folder import building
-from pipeline.formats import FORMATS
-from pipeline.lines import Lines, list_files
+from pipeline.formats import AUTO, FORMATS
+from pipeline.lines import Lines
 from pipeline.manifest import Manifest, Recorder, find_reusable, stage_key
+from pipeline.raw_files import list_files
+from pipeline.recognition import build_fields, fitting_formats, head_of, look, recognise
 from pipeline.schemas import INTERACTIONS, REJECTS, check_file
+from pipeline.table import is_parquet, parquet_columns, parquet_layout, text_layout
 
 OUTPUTS = ["interactions.parquet", "rejects.parquet"]
-SETTINGS = ("format",)
+SETTINGS = ("format", "table", "member", "allow_truncated", "max_rejects")
 """The part of DataConfig that decides what this stage writes."""
+ROWS_AT_ONCE = 491_520
+EXAMPLES = 3
 
 
 def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
     """Read a raw dump into `out`: interactions.parquet, rejects.parquet and manifest.json.
 
-    Errors: InputError for files that cannot be read or hold no good row.
+    Errors: InputError for files that cannot be read, that hold no good row, or more bad ones than
+    `max_rejects` allows.
     """
     files = list_files(list(raw))
+    if config.format == AUTO:
+        name, table = recognise(files, config.member)
+        config = config.model_copy(update={"format": name, "table": config.table or table})
     settings = config.model_dump(mode="json", include=set(SETTINGS))
     inputs = {f"{number} {path.name}": digest_file(path) for number, path in enumerate(files, 1)}
     reusable = find_reusable(out, "ingest", stage_key("ingest", settings, inputs))
@@ -37,67 +48,142 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
     recorder = Recorder("ingest", settings, inputs)
     with building(out) as work:
         with open_engine(work, config.memory, config.threads) as engine:
-            _parse(engine, files, config.format)
-            counts = {row["reason"]: row["num_rows"] for row in engine.rows("13_reject_counts")}
-            good = engine.write("11_interactions", work / OUTPUTS[0], INTERACTIONS)
-            bad = engine.write("12_rejects", work / OUTPUTS[1], REJECTS)
-        if good == 0:
-            raise InputError(_no_good_row(files, config.format, bad, counts))
-        recorder.rows |= {"raw": good + bad, "interactions": good, "rejects": bad}
-        recorder.rows |= {f"rejected: {reason}": number for reason, number in counts.items()}
+            lines = _connect(engine, files, config)
+            with RowFiles(work) as rows:
+                for batch in _parsed(engine, lines):
+                    rows.add(batch)
+        if rows.good == 0:
+            raise InputError(_no_good_row(files, config, rows))
+        if rows.bad > config.max_rejects * (rows.good + rows.bad):
+            raise InputError(_too_many(files, config, rows))
+        recorder.rows |= {
+            "raw": rows.good + rows.bad,
+            "interactions": rows.good,
+            "rejects": rows.bad,
+            "truncated files": len(lines.truncated),
+        }
+        told = sorted(rows.reasons.items(), key=lambda entry: (-entry[1], entry[0]))
+        recorder.rows |= {f"rejected: {reason}": number for reason, number in told}
         for name in OUTPUTS:
             check_file(work / name)
         return recorder.write(work, out, OUTPUTS)
 
 
-def _parse(engine: Engine, files: list[Path], format_name: str) -> None:
-    lines = Lines(files)
-    engine.register("lines", lines.reader())
-    engine.view("fields", FORMATS[format_name].statement)
+def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
+    """Make `fields` out of the files."""
+    known, table = FORMATS[config.format], config.table
+    lines = Lines(files, config.member or known.member, False, config.allow_truncated)
+    statements = known.statements
+    if table is not None and config.format == "table":
+        engine.variable("time_format", table.time_format or "%Y")
+        if is_parquet(files[0]):
+            engine.values("layout", **parquet_layout(files, table))
+            engine.register("columns", parquet_columns(files, table))
+            statements = statements[-1:]
+        else:
+            engine.values("layout", **text_layout(files, table, lines.member))
+            lines.quoted = table.quotes
+    if statements == known.statements:
+        engine.register("lines", lines.reader())
+    build_fields(engine, statements)
+    return lines
+
+
+def _parsed(engine: Engine, lines: Lines) -> Iterator[pa.RecordBatch]:
     try:
-        engine.table("parsed", "10_parsed")
-    except duckdb.Error as exc:
+        yield from engine.batches("10_parsed", ROWS_AT_ONCE)
+    except (duckdb.Error, pa.ArrowException, OSError) as exc:
         raise (lines.error or exc) from None
 
 
-def fitting_formats(lines: pa.Table) -> list[str]:
-    """Give the formats under which most of these lines are good rows."""
-    fitting = []
-    with open_engine(Path(tempfile.gettempdir()), "512MB", 1) as engine:
-        engine.register("lines", lines)
-        for name, known in FORMATS.items():
-            engine.view("fields", known.statement)
-            engine.table("parsed", "10_parsed")
-            bad = sum(row["num_rows"] for row in engine.rows("13_reject_counts"))
-            if bad < len(lines) / 2:
-                fitting.append(name)
-    return fitting
+class RowFiles:
+    """The two files that rows go to, written in a thread of its own, in the order of the rows."""
+
+    def __init__(self, work: Path) -> None:
+        self.good = self.bad = self.last_row = 0
+        self.reasons: Counter[str] = Counter()
+        self.examples: list[str] = []
+        # Ids rarely repeat within a row group, so a dictionary only costs time.
+        own = {"compression": "lz4", "use_dictionary": ["rating", "timestamp"]}
+        self.writers = (
+            pq.ParquetWriter(work / OUTPUTS[0], INTERACTIONS, **own),
+            pq.ParquetWriter(work / OUTPUTS[1], REJECTS, compression="zstd"),
+        )
+        self.pool = ThreadPoolExecutor(1)
+        self.pending: list[Future[None]] = []
+
+    def __enter__(self) -> "RowFiles":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown()
+        for writer in self.writers:
+            writer.close()
+        for written in self.pending:
+            written.result()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Write a batch of parsed lines; not more than two wait for the disk."""
+        while len(self.pending) > 1:
+            self.pending.pop(0).result()
+        if len(batch) == 0:
+            return
+        if batch["row"][0].as_py() <= self.last_row:
+            raise AssertionError("rows came out of order")
+        self.last_row = batch["row"][-1].as_py()
+        self.pending.append(self.pool.submit(self._write, batch))
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        is_good = pc.is_null(batch["reason"])
+        num_good = pc.sum(is_good).as_py() or 0
+        bad = batch.filter(pc.invert(is_good)) if num_good < len(batch) else batch.slice(0, 0)
+        good = batch.filter(is_good) if len(bad) else batch
+        self.good, self.bad = self.good + len(good), self.bad + len(bad)
+        for writer, part in zip(self.writers, (good, bad), strict=True):
+            if len(part):
+                table = pa.Table.from_batches([part]).select(writer.schema.names)
+                writer.write_table(table.cast(writer.schema))
+        for entry in pc.value_counts(bad["reason"]).to_pylist() if len(bad) else []:
+            self.reasons[entry["values"]] += entry["counts"]
+        for row in bad.slice(0, EXAMPLES - len(self.examples)).to_pylist():
+            self.examples.append(f"line {row['row']} {row['reason']}: {row['line'][:60]!r}")
 
 
-def _no_good_row(files: list[Path], format_name: str, bad: int, counts: dict[str, Any]) -> str:
+def _no_good_row(files: list[Path], config: DataConfig, rows: RowFiles) -> str:
     """Say what the dump looks like and what would work."""
-    first = next((batch for batch in Lines(files).reader() if len(batch)), None)
-    if first is None:
+    if rows.bad == 0:
         return f"{files[0]}: no line with anything on it; get the dump again"
-    head = pa.Table.from_batches([first]).slice(0, 200)
+    if is_parquet(files[0]):
+        return f"{files[0]}: no row can be used ({_told(rows)}); {'; '.join(rows.examples)}"
+    head = head_of(files, config.member or FORMATS[config.format].member)
     start = str(head["text"][0]).strip()[:60]
-    others = fitting_formats(head)
-    reasons = ", ".join(f"{reason} {number}" for reason, number in counts.items())
-    advice = f"try --format {' or '.join(others)}" if others else _look(start)
+    others = [name for name in fitting_formats(head) if name != config.format]
+    advice = f"try --format {' or '.join(others)}" if others else look(start)
     return (
-        f"{files[0]}: not one of {bad} lines is a row of {format_name} ({reasons}); "
-        f"it begins {start!r}; {advice}"
+        f"{files[0]}: not one of {rows.bad} lines is a row of {config.format} ({_told(rows)}); "
+        f"it begins {start!r}; {_hint(rows) or advice}"
     )
 
 
-def _look(start: str) -> str:
-    """Say what the first line looks like."""
-    if start.startswith("<"):
-        return "it looks like an HTML page: get the dump itself"
-    if start.startswith("["):
-        return "it looks like a JSON array: write one object a line"
-    if start == "{":
-        return "it looks like pretty-printed JSON: write one object a line"
-    if start.startswith("{'"):
-        return "it looks like Python literals, not JSON: convert it to strict JSON lines"
-    return f"known formats: {', '.join(FORMATS)}"
+def _too_many(files: list[Path], config: DataConfig, rows: RowFiles) -> str:
+    total = rows.good + rows.bad
+    return (
+        f"{files[0]}: {rows.bad:,} of {total:,} rows ({rows.bad / total:.1%}) cannot be used, over "
+        f"the limit of {config.max_rejects:.1%} ({_told(rows)}); {'; '.join(rows.examples)}; "
+        f"{_hint(rows) or 'look at them'}, or raise data.max_rejects (--max-rejects)"
+    )
+
+
+def _told(rows: RowFiles) -> str:
+    return ", ".join(f"{reason} {number}" for reason, number in rows.reasons.most_common())
+
+
+def _hint(rows: RowFiles) -> str:
+    """Say what the commonest reason may come from."""
+    hints = {
+        "time_out_of_range": "times outside 1990-2099: are they in another unit? "
+        "(--format table --time-unit milliseconds)",
+        "bad_time": "times of an unknown form: number them, write them 2019-01-31 12:00:00, or "
+        "give their form (--format table --time-format '%d/%m/%Y')",
+    }
+    return hints.get(rows.reasons.most_common(1)[0][0], "") if rows.reasons else ""

@@ -1,155 +1,176 @@
 """Raw files as Arrow batches of lines: bounded memory, nothing per row in Python.
 
-Compression is told by the first bytes, not by the name. Blank lines are not rows. A line keeps its
-number over all files, from 1, whatever becomes of it.
+Blank lines are not rows. A line keeps its number over all files, from 1, whatever becomes of it.
 """
 
-import gzip
-import zlib
+import queue
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.errors import InputError, MachineError, PipelineError
+from pipeline.errors import InputError, PipelineError, TruncatedError
+from pipeline.streams import read_blocks
 
-BLOCK_BYTES = 16 << 20
 LONGEST_LINE = 256 << 20
 """A line beyond this is no review; the run stops rather than fill the memory."""
+BLOCKS_AHEAD = 3
+"""Blocks that are read and cut while the engine works on others."""
 
-SCHEMA = pa.schema([("row", pa.int64()), ("text", pa.large_string()), ("is_utf8", pa.bool_())])
-NEWLINE, RETURN = 10, 13
-
-
-def list_files(raw: list[Path]) -> list[Path]:
-    """Give the files to read: those named, and all files of a folder, sorted by name.
-
-    Errors: InputError where one is missing or empty.
-    """
-    files: list[Path] = []
-    for path in raw:
-        if path.is_dir():
-            files += sorted(entry for entry in path.iterdir() if entry.is_file() and _is_raw(entry))
-        else:
-            files.append(path)
-    if not files:
-        raise InputError(f"{', '.join(map(str, raw)) or 'raw'}: no raw files; name the dump")
-    for path in files:
-        if not path.exists():
-            raise InputError(f"{path}: no such file; check the path of the raw dump")
-        try:
-            is_empty = path.stat().st_size == 0
-        except OSError as exc:
-            raise InputError(f"{path}: cannot be read ({exc.strerror})") from exc
-        if is_empty:
-            raise InputError(f"{path}: the file is empty; get the dump again")
-    return files
+SCHEMA = pa.schema([("row", pa.int64()), ("text", pa.large_string()), ("problem", pa.string())])
+NEWLINE, RETURN, QUOTE = 10, 13, 34
+MARK = b"\xef\xbb\xbf"
 
 
-def _is_raw(entry: Path) -> bool:
-    """Tell a dump from a hidden file and from what a download has not finished."""
-    return not entry.name.startswith(".") and entry.suffix not in (".part", ".tag", ".tmp")
-
-
+@dataclass
 class Lines:
-    """All lines of some files as a stream of batches (row, text, is_utf8).
+    """All lines of some files as a stream of batches (row, text, problem).
 
-    An error met while the stream is read is kept in `error`: who reads through Arrow's C interface
-    sees only its text.
+    `problem` is null, 'not_utf8', or 'cut_off' for the line at which a file breaks off. An error
+    met while the stream is read is kept in `error`: who reads through Arrow's C interface sees
+    only its text.
     """
 
-    def __init__(self, files: list[Path]) -> None:
-        self.files = files
-        self.error: PipelineError | None = None
+    files: list[Path]
+    member: str = "*"
+    """Which members of a tar archive are read."""
+    quoted: bool = False
+    """Whether a line end between double quotes belongs to the line (CSV with quotes)."""
+    allow_truncated: bool = False
+    error: PipelineError | None = None
+    truncated: list[Path] = field(default_factory=list)
+    """The files of which only a part could be read."""
 
     def reader(self) -> pa.RecordBatchReader:
         """Give the stream; it can be read once."""
-        return pa.RecordBatchReader.from_batches(SCHEMA, self._batches())
+        return pa.RecordBatchReader.from_batches(SCHEMA, _ahead(self._batches()))
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         first = 1
         try:
             for path in self.files:
-                for block in _blocks(path):
-                    batch, count = _split(block, first)
+                for block, is_whole in self._blocks(path):
+                    batch, count = self._split(block, first, is_whole)
                     first += count
                     yield batch
         except PipelineError as exc:
             self.error = exc
             raise
 
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    """Give the decompressed file in blocks that end with a line."""
-    rest = b""
-    try:
-        with path.open("rb") as raw, _decompressed(raw) as stream:
-            while block := stream.read(BLOCK_BYTES):
-                if not rest and block.startswith(b"\xef\xbb\xbf"):
-                    block = block[3:]
-                block = rest + block
-                cut = block.rfind(b"\n") + 1
+    def _blocks(self, path: Path) -> Iterator[tuple[bytes, bool]]:
+        """Give the file in blocks that end with a line; the second says if the line is whole."""
+        rest, is_first = b"", True
+        try:
+            for block in read_blocks(path, self.member):
+                block = block.removeprefix(MARK) if is_first else block
+                block, is_first = rest + block if rest else block, False
+                cut = self._last_end(block)
                 rest = block[cut:]
                 if len(rest) > LONGEST_LINE:
-                    raise InputError(f"{path}: a line of over {LONGEST_LINE >> 20} MB; no dump?")
+                    raise InputError(f"{path}: a line of over {LONGEST_LINE >> 20} MB{self._why()}")
                 if cut:
-                    yield block[:cut]
+                    yield block[:cut], True
+        except TruncatedError as exc:
+            if not self.allow_truncated:
+                raise InputError(str(exc)) from exc
+            self.truncated.append(path)
+            if rest:
+                yield rest + b"\n", False
+            return
+        if rest and self.quoted and rest.count(b'"') % 2:
+            raise InputError(f"{path}: a double quote near its end is never closed{self._why()}")
         if rest:
-            yield rest + b"\n"
-    except EOFError as exc:
-        raise InputError(
-            f"{path}: the gzip stream breaks off after {path.stat().st_size:,} bytes; "
-            "the file is truncated: get it again"
-        ) from exc
-    except PermissionError as exc:
-        raise InputError(f"{path}: not allowed to read it; check its permissions") from exc
-    except (zlib.error, pa.ArrowInvalid, OSError) as exc:
-        if isinstance(exc, OSError) and exc.errno:  # the system's; a decompressor's has no number
-            raise MachineError(f"{path}: cannot be read ({exc.strerror}); check the disk") from exc
-        raise InputError(f"{path}: the compressed data are damaged ({exc}); get it again") from exc
+            yield rest + b"\n", True
+
+    def _why(self) -> str:
+        if self.quoted:
+            return "; where quotes mean nothing, set data.table.quotes=false (--no-quotes)"
+        return "; is this a dump?"
+
+    def _last_end(self, block: bytes) -> int:
+        """Give the place after the last line end."""
+        if not self.quoted or b'"' not in block:
+            return block.rfind(b"\n") + 1
+        ends = _line_ends(np.frombuffer(block, dtype=np.uint8), quoted=True)
+        return int(ends[-1]) if len(ends) else 0
+
+    def _split(self, block: bytes, first: int, is_whole: bool) -> tuple[pa.RecordBatch, int]:
+        """Cut a block at its line ends; also give how many lines it has, blank ones too."""
+        data = np.frombuffer(block, dtype=np.uint8)
+        stops = _line_ends(data, self.quoted) if is_whole else np.array([len(block)])
+        text, problem = _as_text(block, stops)
+        if not is_whole:
+            problem = pa.array(["cut_off"], pa.string())
+        rows = np.arange(first, first + len(stops), dtype=np.int64)
+        starts = np.concatenate([[0], stops[:-1]])
+        blank = (stops - starts == 1) | ((stops - starts == 2) & (data[starts] == RETURN))
+        batch = pa.record_batch([pa.array(rows), text, problem], schema=SCHEMA)
+        return (batch.filter(pa.array(~blank)) if blank.any() else batch), len(stops)
 
 
-def _decompressed(raw: BinaryIO) -> BinaryIO:
-    magic = raw.read(4)
-    raw.seek(0)
-    if magic[:2] == b"\x1f\x8b":
-        return cast("BinaryIO", gzip.open(raw, "rb"))
-    if magic == b"\x28\xb5\x2f\xfd":
-        return cast("BinaryIO", pa.CompressedInputStream(raw, "zstd"))
-    return raw
+def _line_ends(data: np.ndarray, quoted: bool) -> np.ndarray:
+    """Give the places after each line end; none within double quotes where those count."""
+    stops = np.flatnonzero(data == NEWLINE)
+    if quoted:
+        quotes = np.flatnonzero(data == QUOTE)
+        stops = stops[np.searchsorted(quotes, stops) % 2 == 0]
+    return stops + 1
 
 
-def _split(block: bytes, first: int) -> tuple[pa.RecordBatch, int]:
-    """Cut a block at its line ends; also give how many lines it has, blank ones too."""
-    data = np.frombuffer(block, dtype=np.uint8)
-    stops = np.flatnonzero(data == NEWLINE) + 1
-    text, is_utf8 = _as_text(block, stops)
-    rows = np.arange(first, first + len(stops), dtype=np.int64)
-    starts = np.concatenate([[0], stops[:-1]])
-    blank = (stops - starts == 1) | ((stops - starts == 2) & (data[starts] == RETURN))
-    batch = pa.record_batch([pa.array(rows), text, pa.array(is_utf8)], schema=SCHEMA)
-    return (batch.filter(pa.array(~blank)) if blank.any() else batch), len(stops)
-
-
-def _as_text(block: bytes, stops: np.ndarray) -> tuple[pa.LargeStringArray, np.ndarray]:
-    """Give the lines, each with its newline, and which of them are valid UTF-8."""
+def _as_text(block: bytes, stops: np.ndarray) -> tuple[pa.LargeStringArray, pa.StringArray]:
+    """Give the lines, each with its newline, and which of them are not valid UTF-8."""
     offsets = np.concatenate([[0], stops]).astype(np.int64)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(block)]
     binary = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(stops), buffers)
     try:
-        return binary.cast(pa.large_string()), np.ones(len(stops), dtype=bool)
+        return binary.cast(pa.large_string()), pa.nulls(len(stops), pa.string())
     except pa.ArrowInvalid:  # rare, so line by line
         raw = [block[a:b] for a, b in pairwise(offsets.tolist())]
         text = [line.decode("utf-8", "replace") for line in raw]
-        return pa.array(text, pa.large_string()), np.array([_is_utf8(line) for line in raw])
+        return pa.array(text, pa.large_string()), pa.array(map(_problem, raw), pa.string())
 
 
-def _is_utf8(line: bytes) -> bool:
+def _problem(line: bytes) -> str | None:
     try:
         line.decode("utf-8")
     except UnicodeDecodeError:
-        return False
-    return True
+        return "not_utf8"
+    return None
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Read on in a thread of its own while what was read is worked on."""
+    ready: queue.Queue[pa.RecordBatch | Exception | None] = queue.Queue(BLOCKS_AHEAD)
+    stopped = threading.Event()
+
+    def put(entry: pa.RecordBatch | Exception | None) -> None:
+        while not stopped.is_set():
+            try:
+                return ready.put(entry, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def read() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if stopped.is_set():
+                    return
+            put(None)
+        except Exception as exc:  # handed on to who reads
+            put(exc)
+
+    thread = threading.Thread(target=read, name="lines", daemon=True)
+    thread.start()
+    try:
+        while (entry := ready.get()) is not None:
+            if isinstance(entry, Exception):
+                raise entry
+            yield entry
+    finally:
+        stopped.set()
+        thread.join()

@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from pipeline.config import NeighbourConfig
 from pipeline.engine import Engine, open_engine, write_batches
-from pipeline.files import digest_file
+from pipeline.files import digest_file, digest_value
 from pipeline.folder import MANIFEST, building, link_or_copy
 from pipeline.manifest import Manifest, Recorder, find_reusable, read_manifest, stage_key
 from pipeline.schemas import NEIGHBOURS, check_file
+from pipeline.splits import read_split, register_split
 
 FILE = "neighbours.parquet"
 PAIRS_AT_ONCE = 20_000_000
@@ -30,7 +31,8 @@ def add_neighbours(
     """
     source = read_manifest(prepared, "prepare")
     settings = config.model_dump(mode="json")
-    inputs = {"sequences.parquet": digest_file(prepared / "sequences.parquet")}
+    split = digest_value(read_split(prepared))
+    inputs = {"sequences.parquet": digest_file(prepared / "sequences.parquet"), "split": split}
     reusable = find_reusable(prepared, "neighbours", stage_key("neighbours", settings, inputs))
     if reusable:
         return reusable
@@ -53,6 +55,7 @@ def add_neighbours(
 def _measure(engine: Engine, prepared: Path, config: NeighbourConfig) -> pa.Table:
     engine.values("policy", similarity=config.similarity, top=config.top)
     engine.parquet("sequences", prepared / "sequences.parquet")
+    register_split(engine, read_split(prepared))
     engine.table("train_part", "50_train_part")
     engine.table("train_sizes", "51_train_sizes")
     engine.table("item_loads", "52_item_loads")

@@ -1,13 +1,18 @@
 """The dataset passport: how the counts came about, and every rule in force."""
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.config import DataConfig
+from pipeline.config import POLICIES, DataConfig
+from pipeline.core import COUNTED
 from pipeline.engine import Engine
+from pipeline.splits import ABOUT
+
+Entry = dict[str, Any]
 
 
 class PublishedCounts(BaseModel):
@@ -21,25 +26,22 @@ class PublishedCounts(BaseModel):
 
 
 def describe(
-    engine: Engine,
-    config: DataConfig,
-    steps: list[dict[str, Any]],
-    rounds: list[dict[str, Any]],
-    published: PublishedCounts | None,
-) -> dict[str, Any]:
+    engine: Engine, config: DataConfig, split: Entry, steps: list[Entry], rounds: list[Entry]
+) -> Entry:
     """Gather the passport from the tables of a finished preparation."""
-    core = {name: rounds[-1][name] for name in ("users", "items", "interactions")}
-    lengths = engine.rows("60_lengths")[0]
     ties = engine.rows("62_ties")[0]
+    lengths = engine.rows("60_lengths")[0]
+    engine.table("parts", "64_parts")
     return {
-        "steps": steps,
-        "core": core,
+        "steps": with_removals(steps),
+        "core": {name: steps[-1][name] for name in COUNTED},
         "iterations": rounds,
         "repeats": engine.rows("61_repeats")[0] | {"policy": config.repeats},
         "ties": ties
         | {
             "share_of_users": ties["users_with_ties"] / ties["users"],
             "share_of_users_last_two": ties["users_with_last_two_tied"] / ties["users"],
+            "policy": config.ties,
         },
         "length": {
             "min": lengths["shortest"],
@@ -47,31 +49,88 @@ def describe(
             "mean": round(lengths["mean"], 4),
             "max": lengths["longest"],
         },
-        "protocol": protocol(config),
+        "split": {"parts": engine.rows("65_split_sizes"), "leakage": _leakage(engine)},
+        "distributions": {
+            "lengths": engine.rows("69_length_counts"),
+            "popularity": engine.rows("68_popularity"),
+            "months": engine.rows("67_months"),
+        },
+        "protocol": protocol(config, split),
         "digest": digest_lines(engine.batches("45_original_lines")),
         "digest_of": "SHA-256 of the sorted lines 'USER:ITEM ITEM ...' in original ids",
-        "text_digest": digest_lines(engine.batches("44_text_lines")),
-        "published": _compare(core, published),
+        "text_digest": digest_lines(engine.batches("49_text_lines")),
     }
 
 
-def protocol(config: DataConfig) -> dict[str, Any]:
+def protocol(config: DataConfig, split: Entry) -> Entry:
     """State every rule that decides the counts and the sequences."""
+    min_user_count, min_item_count = config.minimums
+    ids = {
+        "reference": "users by first appearance in the dump (after window, rating and repeats, "
+        "before the k-core); items by first appearance, walking the users through their sequences",
+        "sorted": "users and items by their ids, in the order of their bytes",
+        "random": f"users and items by MD5 of 'seed:id', seed {config.seed}",
+    }
+    ties = {
+        "file": "order of the file",
+        "item": "order of the items' ids, then of the file",
+        "refuse": "an error where they would decide anything",
+    }
     return {
         "format": config.format,
+        "policy": policy_name(config),
         "min_count": config.min_count,
-        "counting": "interactions",
+        "min_user_count": min_user_count,
+        "min_item_count": min_item_count,
+        "counting": config.counting,
         "since": config.since,
         "until": config.until,
         "window": "both ends inclusive, UTC; a bare date means its first second",
         "min_rating": config.min_rating,
+        "sample_users": config.sample_users,
+        "duplicates": config.duplicates,
         "repeats": config.repeats,
-        "ties": "file order",
-        "user_ids": "1..n by first appearance in the dump (within the window), before the k-core",
-        "item_ids": "1..m by first appearance, walking the users in order through their sequences",
-        "split": "leave-one-out: train items[:-3], validation target items[-2], test items[-1]",
-        "order_of_steps": "window and rating, repeats, k-core",
+        "ties": ties[config.ties],
+        "id_order": config.id_order,
+        "ids": ids[config.id_order],
+        "seed": config.seed,
+        "split": split,
+        "split_means": ABOUT[split["rule"]],
+        "max_rejects": config.max_rejects,
+        "allow_truncated": config.allow_truncated,
+        "order_of_steps": "window and rating, sample of users, duplicates, repeats, k-core",
     }
+
+
+def policy_name(config: DataConfig) -> str:
+    """Name the set of rules in force, 'own' where it is none of the known ones."""
+    keys = {key for values in POLICIES.values() for key in values}
+    for name, values in POLICIES.items():
+        wanted = DataConfig.model_validate(values)
+        if all(getattr(config, key) == getattr(wanted, key) for key in keys):
+            return name
+    return "own"
+
+
+def with_removals(steps: list[Entry]) -> list[Entry]:
+    """Say at each step how many interactions the one before it had more."""
+    told = []
+    for number, step in enumerate(steps):
+        before = steps[number - 1]["interactions"] if number else step["interactions"]
+        told.append(step | {"removed": before - step["interactions"]})
+    return told
+
+
+def _leakage(engine: Engine) -> Entry:
+    found = engine.rows("66_leakage")[0]
+    targets = found["test_targets"]
+    share = found["targets_older_than_training"] / targets if targets else None
+    return found | {"share_of_targets_older_than_training": share}
+
+
+def moment(seconds: int) -> str:
+    """Write Unix seconds as a moment in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def digest_lines(batches: pa.RecordBatchReader) -> str:
@@ -88,10 +147,3 @@ def text_bytes(lines: pa.Array) -> memoryview:
     offsets = memoryview(array.buffers()[1]).cast("q")
     start, stop = offsets[array.offset], offsets[array.offset + len(array)]
     return memoryview(array.buffers()[2])[start:stop] if stop > start else memoryview(b"")
-
-
-def _compare(core: dict[str, int], published: PublishedCounts | None) -> dict[str, Any] | None:
-    if published is None:
-        return None
-    counts = published.model_dump()
-    return counts | {"difference": {name: core[name] - counts[name] for name in counts}}

@@ -3,16 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import DataConfig, unix_seconds
-from pipeline.core import find_core
+from pipeline.config import DataConfig
 from pipeline.engine import Engine, open_engine
 from pipeline.errors import InputError
+from pipeline.explanation import compare
 from pipeline.files import write_json
 from pipeline.folder import building, link_or_copy
 from pipeline.interactions import OUTPUTS as INGESTED
+from pipeline.interactions import SETTINGS as INGEST_SETTINGS
+from pipeline.keeping import keep
 from pipeline.manifest import Manifest, Recorder, find_reusable, read_manifest, stage_key
 from pipeline.passport import PublishedCounts, describe
 from pipeline.schemas import ITEMS, SEQUENCES, USERS, check_file
+from pipeline.splits import register_split, resolve_split
 
 TABLES = {"users": USERS, "items": ITEMS, "sequences": SEQUENCES}
 OUTPUTS = [*INGESTED, *(f"{name}.parquet" for name in TABLES), "passport.json"]
@@ -25,11 +28,12 @@ def prepare(
 ) -> Manifest:
     """Make the prepared folder (all but neighbours) from an ingested one.
 
-    Errors: InputError where the ingested folder is not one or nothing is left.
+    How the dump was read is taken from the ingested folder, not from `config`.
+    Errors: InputError where the ingested folder is not one, nothing is left, or ties are refused.
     """
     source = read_manifest(ingested, "ingest")
-    if source.config["format"] != config.format:
-        config = config.model_copy(update={"format": source.config["format"]})
+    read_as = {name: source.config[name] for name in INGEST_SETTINGS if name in source.config}
+    config = DataConfig.model_validate(config.model_dump() | read_as)
     settings = config.model_dump(mode="json", exclude=ENGINE_SETTINGS)
     settings["published"] = published.model_dump() if published else None
     inputs = source.outputs
@@ -41,11 +45,16 @@ def prepare(
         for name in INGESTED:
             link_or_copy(ingested / name, work / name)
         with open_engine(work, config.memory, config.threads) as engine:
-            steps = _keep(engine, work, config, source.rows)
-            rounds = find_core(engine, config.min_count)
-            steps.append({"step": f"{config.min_count}-core", **_size(rounds[-1])})
+            engine.parquet("interactions", work / "interactions.parquet")
+            kept, rounds = keep(engine, config)
             recorder.rows |= _number(engine, work)
-            passport = _provenance(source) | describe(engine, config, steps, rounds, published)
+            core = {name: recorder.rows[name] for name in ("users", "items", "interactions")}
+            steps = [*_read_steps(source), *kept, {"step": _core_name(config), **core}]
+            split = resolve_split(engine, config)
+            register_split(engine, split)
+            passport = _provenance(source) | describe(engine, config, split, steps, rounds)
+            _refuse_ties(config, passport["ties"])
+            passport["published"] = compare(engine, config, core, published)
         write_json(work / "passport.json", passport)
         for name in OUTPUTS[2:-1]:
             check_file(work / name)
@@ -53,54 +62,40 @@ def prepare(
         return recorder.write(work, out, OUTPUTS)
 
 
-def _keep(
-    engine: Engine, work: Path, config: DataConfig, rows: dict[str, int]
-) -> list[dict[str, Any]]:
-    """Apply window, rating and repeats, and number users and items; give the counts so far."""
-    engine.values(
-        "policy",
-        since=unix_seconds(config.since),
-        until=unix_seconds(config.until),
-        min_rating=config.min_rating,
-        min_count=config.min_count,
-    )
-    engine.parquet("interactions", work / "interactions.parquet")
-    engine.table("kept", "20_window")
-    steps = [
-        {"step": "raw rows", "interactions": rows["raw"]},
-        {"step": "good rows", "interactions": rows["interactions"]},
-    ]
-    _make_edges(engine)
-    steps.append({"step": "window and rating", **engine.rows("31_edge_counts")[0]})
-    if config.repeats != "keep":
-        engine.table("once", f"21_repeats_{config.repeats}")
-        engine.rename("once", "kept")
-        _make_edges(engine)
-        steps.append({"step": f"repeats: {config.repeats}", **engine.rows("31_edge_counts")[0]})
-    return steps
-
-
-def _make_edges(engine: Engine) -> None:
-    engine.table("user_keys", "25_user_keys")
-    engine.table("item_keys", "26_item_keys")
-    engine.table("edges", "27_edges")
-
-
 def _number(engine: Engine, work: Path) -> dict[str, int]:
-    """Write users, items and sequences of the core; give their rows."""
+    """Write users, items and sequences of the core; give their rows and its interactions."""
     engine.table("users", "40_users")
-    engine.table("items", "41_items")
-    engine.table("numbered", "42_numbered")
-    engine.table("sequences", "43_sequences")
+    engine.table("walk", "41_walk")
+    engine.table("items", "42_items")
+    engine.table("numbered", "43_numbered")
+    engine.table("sequences", "44_sequences")
     sources = {"users": "46_users_out", "items": "47_items_out", "sequences": "48_sequences_out"}
-    return {
+    rows = {
         name: engine.write(sources[name], work / f"{name}.parquet", schema)
         for name, schema in TABLES.items()
     }
+    return rows | {"interactions": engine.rows("61_core_size")[0]["interactions"]}
 
 
-def _size(entry: dict[str, Any]) -> dict[str, int]:
-    return {name: entry[name] for name in ("users", "items", "interactions")}
+def _core_name(config: DataConfig) -> str:
+    least_user, least_item = config.minimums
+    least = str(least_user) if least_user == least_item else f"{least_user}/{least_item}"
+    return f"{least}-core of {config.counting}"
+
+
+def _read_steps(source: Manifest) -> list[dict[str, Any]]:
+    return [
+        {"step": "raw rows", "interactions": source.rows["raw"]},
+        {"step": "good rows", "interactions": source.rows["interactions"]},
+    ]
+
+
+def _refuse_ties(config: DataConfig, ties: dict[str, Any]) -> None:
+    if config.ties == "refuse" and ties["users_with_ties"]:
+        raise InputError(
+            f"{ties['users_with_ties']:,} of {ties['users']:,} users have different items at one "
+            "time, so their order is not known; choose data.ties (--ties) file or item"
+        )
 
 
 def _provenance(source: Manifest) -> dict[str, Any]:
@@ -114,6 +109,7 @@ def _provenance(source: Manifest) -> dict[str, Any]:
         "raw_files": source.inputs,
         "raw_rows": source.rows["raw"],
         "rejected_rows": rejected,
+        "truncated_files": source.rows.get("truncated files", 0),
     }
 
 

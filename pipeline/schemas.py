@@ -1,6 +1,7 @@
 """What every file of the prepared folder must be: types, ranges, and how the files fit together."""
 
 from pathlib import Path
+from typing import Any
 
 import pandera.polars as pa
 import polars as pl
@@ -110,7 +111,7 @@ def validate(prepared: Path) -> None:
     for name in CHECKS:
         if name != "neighbours.parquet" or (prepared / name).exists():
             check_file(prepared / name)
-    min_count = int(read_json(prepared / "passport.json")["protocol"]["min_count"])
+    rules = read_json(prepared / "passport.json")["protocol"]
     users = pl.read_parquet(prepared / "users.parquet")
     items = pl.read_parquet(prepared / "items.parquet")
     sequences = pl.read_parquet(prepared / "sequences.parquet")
@@ -122,13 +123,13 @@ def validate(prepared: Path) -> None:
         "as many sequences as users",
         users.join(sequences, on="user_id", how="anti"),
     )
-    _check_sequences(prepared / "sequences.parquet", items, sequences, min_count)
+    _check_sequences(prepared / "sequences.parquet", items, sequences, rules)
     if (prepared / "neighbours.parquet").exists():
-        _check_neighbours(prepared, items, sequences)
+        _check_neighbours(prepared, items, sequences, rules["split"])
 
 
 def _check_sequences(
-    path: Path, items: pl.DataFrame, sequences: pl.DataFrame, min_count: int
+    path: Path, items: pl.DataFrame, sequences: pl.DataFrame, rules: dict[str, Any]
 ) -> None:
     """Check the lists against each other, against the items, the clock and the k-core."""
     length = pl.col("items").list.len()
@@ -139,9 +140,10 @@ def _check_sequences(
     _none(path, "only known items", long.filter(unknown))
     falling = pl.col("timestamps").diff().over("user_id") < 0
     _none(path, "times that do not decrease", long.filter(falling))
-    _none(path, f"at least {min_count} items a user", sequences.filter(length < min_count))
-    rare = long.group_by("items").len().filter(pl.col("len") < min_count)
-    _none(path, f"each item at least {min_count} times", rare)
+    counted = long.unique(["user_id", "items"]) if rules["counting"] == "pairs" else long
+    for column, least in (("user_id", "min_user_count"), ("items", "min_item_count")):
+        rare = counted.group_by(column).len().filter(pl.col("len") < rules[least])
+        _none(path, f"each of {column} at least {rules[least]} times", rare)
 
 
 def _check_dense(path: Path, ids: pl.Series) -> None:
@@ -149,7 +151,9 @@ def _check_dense(path: Path, ids: pl.Series) -> None:
     _none(path, "ids 1, 2, 3, ... in order", frame.filter(pl.col("id") != pl.col("place")))
 
 
-def _check_neighbours(prepared: Path, items: pl.DataFrame, sequences: pl.DataFrame) -> None:
+def _check_neighbours(
+    prepared: Path, items: pl.DataFrame, sequences: pl.DataFrame, split: dict[str, Any]
+) -> None:
     """Check that neighbours are known, never the item itself, ranked, and of the training part."""
     path = prepared / "neighbours.parquet"
     neighbours = pl.read_parquet(path)
@@ -164,9 +168,12 @@ def _check_neighbours(prepared: Path, items: pl.DataFrame, sequences: pl.DataFra
     rising = pl.col("similarity").diff().over("item_id", order_by="rank") > 0
     _none(path, "similarities that fall with the rank", neighbours.filter(rising))
     # The split is a rule; a held-out item leaks in only if the training part lacks it.
-    train = sequences.select(
-        pl.col("items").list.head(pl.col("items").list.len().cast(pl.Int64) - 3)
+    before = (
+        pl.col("timestamps").list.eval(pl.element() < split.get("validation_from", 0)).list.sum()
     )
+    num_train = pl.col("items").list.len().cast(pl.Int64) - 2 * split.get("held_out", 1)
+    num_train = before.cast(pl.Int64) if split["rule"] == "global_time" else num_train
+    train = sequences.select(pl.col("items").list.head(pl.max_horizontal(num_train - 1, 0)))
     trained = train.explode("items")["items"].drop_nulls().unique().implode()
     _none(
         path,

@@ -20,7 +20,7 @@ def write_text(prepared: Path, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as out, open_engine(file.parent, "1GB", 1) as engine:
             engine.parquet("sequences", source)
-            for batch in engine.batches("44_text_lines"):
+            for batch in engine.batches("49_text_lines"):
                 out.write(text_bytes(batch.column(0)))
         beside.replace(file)
     except OSError as exc:

@@ -1,4 +1,4 @@
--- How many rows each reason set aside. Grain: one reason. Input: parsed. Order: most first.
+-- How many lines each reason would set aside. Grain: one reason. Input: parsed. Order: most first.
 select
     reason,
     count(*) as num_rows

@@ -3,6 +3,7 @@
 select
     i.user,
     i.item,
+    i.rating,
     i.timestamp,
     i.row
 from interactions as i

@@ -1,12 +1,18 @@
 -- The sequences in original ids, "USER:ITEM ITEM ...", each line with its end; sorted, so that the
 -- digest of all lines does not depend on how users and items are numbered.
--- Grain: one user. Inputs: numbered, users, items. Order: the line itself.
-with spelt as (
-    select u.user || ':' || string_agg(i.item, ' ' order by n.timestamp, n.row) as line
-    from numbered as n
-    inner join users as u on n.user_id = u.user_id
-    inner join items as i on n.item_id = i.item_id
-    group by u.user_id, u.user
+-- Grain: one user. Inputs: walk, users. Order: the line itself.
+with listed as (
+    select
+        user_id,
+        string_agg(item, ' ' order by place) as listed_items
+    from walk
+    group by user_id
+),
+
+spelt as (
+    select u.user || ':' || l.listed_items as line
+    from listed as l
+    inner join users as u on l.user_id = u.user_id
 )
 
 select line || chr(10) as line

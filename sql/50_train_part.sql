@@ -1,14 +1,21 @@
--- Distinct items of each user's training part, items[:-3].
--- Grain: one user and item. Key: (user_id, item_id). Input: sequences.
-with train as (
+-- Distinct items of each user's training input: the part that the split leaves to training, without
+-- its last item, which is only a target (items[:-3] under leave-one-out).
+-- Grain: one user and item. Key: (user_id, item_id). Inputs: sequences, split (one row).
+with bounded as (
     select
-        user_id,
-        unnest(list_distinct(items[1:len(items) - 3])) as item_id
-    from sequences
-    where len(items) > 3
+        s.user_id,
+        s.items,
+        case p.rule
+            when 'global_time'
+                then len(list_filter(s.timestamps, lambda t: t < p.validation_from))
+            else len(s.items) - 2 * p.held_out
+        end as num_train
+    from sequences as s
+    cross join split as p
 )
 
 select
     user_id,
-    item_id
-from train
+    unnest(list_distinct(items[1:num_train - 1])) as item_id
+from bounded
+where num_train > 1

@@ -1,10 +1,10 @@
 -- Amazon ratings of 2018, CSV without header or quotes: item,user,rating,time.
--- Grain: one raw line. Key: row. Input: lines (row, text, is_utf8).
+-- Grain: one raw line. Key: row. Input: lines (row, text, problem).
 with parsed as (
     select
         row,
         text,
-        is_utf8,
+        problem,
         string_split(text, ',') as fields
     from lines
 )
@@ -13,7 +13,7 @@ select
     row,
     text,
     case
-        when not is_utf8 then 'not_utf8'
+        when problem is not null then problem
         when len(fields) = 4 then null
         when len(fields) in (2, 3) then 'truncated'
         else 'not_csv'

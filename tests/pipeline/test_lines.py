@@ -6,14 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline import lines as module
+from pipeline import streams as module
 from pipeline.errors import InputError, MachineError
-from pipeline.lines import Lines, list_files
+from pipeline.lines import Lines
+from pipeline.raw_files import list_files
 
 
-def read(*paths: Path) -> list[tuple[int, str, bool]]:
+def read(*paths: Path) -> list[tuple[int, str, str | None]]:
     table = Lines(list_files(list(paths))).reader().read_all()
-    return [(row["row"], row["text"].rstrip("\r\n"), row["is_utf8"]) for row in table.to_pylist()]
+    return [(row["row"], row["text"].rstrip("\r\n"), row["problem"]) for row in table.to_pylist()]
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -23,18 +24,18 @@ def write(path: Path, data: bytes) -> Path:
 
 def test_lines_are_numbered_and_blank_ones_are_no_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "a", b"one\n\ntwo\r\n\r\nlast, without end")
-    assert read(path) == [(1, "one", True), (3, "two", True), (5, "last, without end", True)]
+    assert read(path) == [(1, "one", None), (3, "two", None), (5, "last, without end", None)]
 
 
 def test_bytes_that_are_no_utf8_mark_their_line_only(tmp_path: Path) -> None:
     path = write(tmp_path / "a", "gut ü\n".encode() + b"bad \xff\xfe\nok\n")
-    assert read(path) == [(1, "gut ü", True), (2, "bad ��", False), (3, "ok", True)]
+    assert read(path) == [(1, "gut ü", None), (2, "bad ��", "not_utf8"), (3, "ok", None)]
 
 
 def test_a_byte_order_mark_is_dropped_and_nul_bytes_pass(tmp_path: Path) -> None:
     assert read(write(tmp_path / "a", b"\xef\xbb\xbfone\nt\x00wo\n")) == [
-        (1, "one", True),
-        (2, "t\0wo", True),
+        (1, "one", None),
+        (2, "t\0wo", None),
     ]
 
 
@@ -51,10 +52,10 @@ def test_blocks_of_any_size_give_the_same_lines(
 def test_compression_is_told_by_content_not_name(tmp_path: Path) -> None:
     squeezed = write(tmp_path / "plain.json", gzip.compress(b"one\n"))
     plain = write(tmp_path / "named.gz", b"two\n")
-    assert read(squeezed, plain) == [(1, "one", True), (2, "two", True)]
+    assert read(squeezed, plain) == [(1, "one", None), (2, "two", None)]
     with pa.CompressedOutputStream(str(tmp_path / "z"), "zstd") as out:
         out.write(b"three\n")
-    assert read(tmp_path / "z") == [(1, "three", True)]
+    assert read(tmp_path / "z") == [(1, "three", None)]
 
 
 def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_damaged_zstd_is_an_error(tmp_path: Path, cut: slice) -> None:
 def test_a_disk_that_fails_is_the_machine_s_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(module, "_decompressed", fail)

@@ -3,6 +3,7 @@
 select
     user,
     item,
+    rating,
     timestamp,
     row
 from kept

@@ -1,0 +1,159 @@
+"""A raw file's bytes, decompressed, in blocks of bounded size.
+
+Compression and archives are told by the first bytes, not by the name. A stream that breaks off
+gives all that came before and then raises TruncatedError.
+"""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+from isal import isal_zlib
+
+from pipeline.errors import InputError, MachineError, TruncatedError
+
+BLOCK_BYTES = 8 << 20
+READ_BYTES = 1 << 20
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+TAR_MARK = slice(257, 262)  # where a tar archive says "ustar"
+
+
+def read_blocks(path: Path, member: str = "*") -> Iterator[bytes]:
+    """Give a file's content; of a tar archive that of the members whose name fits a pattern.
+
+    Errors: TruncatedError where it breaks off, InputError where it cannot be read or no member
+    fits, MachineError where the disk fails.
+    """
+    try:
+        with path.open("rb") as raw:
+            blocks = _whole_blocks(_decompressed(path, raw))
+            first = next(blocks, b"")
+            stream = _chained(first, blocks)
+            if first[TAR_MARK] == b"ustar":
+                stream = _members(path, stream, member)
+            yield from stream
+    except PermissionError as exc:
+        raise InputError(f"{path}: not allowed to read it; check its permissions") from exc
+    except OSError as exc:
+        raise MachineError(f"{path}: cannot be read ({exc.strerror}); check the disk") from exc
+
+
+def _decompressed(path: Path, raw: BinaryIO) -> Iterator[bytes]:
+    magic = raw.read(4)
+    raw.seek(0)
+    if magic[:2] == GZIP:
+        return _gunzip(path, raw)
+    if magic == ZSTD:
+        return _unzstd(path, raw)
+    return iter(lambda: raw.read(BLOCK_BYTES), b"")
+
+
+def _gunzip(path: Path, raw: BinaryIO) -> Iterator[bytes]:
+    """Inflate all members of a gzip file."""
+    inflate = isal_zlib.decompressobj(wbits=31)
+    try:
+        while chunk := raw.read(READ_BYTES):
+            while chunk:
+                if inflate.eof:  # a further member, or zeros that fill up a block
+                    chunk = chunk.lstrip(b"\0")
+                    inflate = isal_zlib.decompressobj(wbits=31) if chunk else inflate
+                yield inflate.decompress(chunk, BLOCK_BYTES) if chunk else b""
+                chunk = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+        yield inflate.flush() if not inflate.eof else b""
+    except isal_zlib.error as exc:  # type: ignore[misc]  # its stub is wrong
+        raise TruncatedError(f"{path}: the gzip data are damaged ({exc}); get it again") from exc
+    if not inflate.eof:
+        raise TruncatedError(
+            f"{path}: the gzip stream breaks off after {path.stat().st_size:,} bytes; "
+            "the file is truncated: get it again, or keep its good part with --allow-truncated"
+        )
+
+
+def _unzstd(path: Path, raw: BinaryIO) -> Iterator[bytes]:
+    with pa.CompressedInputStream(raw, "zstd") as stream:
+        while True:
+            try:
+                block = stream.read(READ_BYTES)
+            except (pa.ArrowInvalid, OSError) as exc:
+                if isinstance(exc, OSError) and exc.errno:  # the system's, not the decompressor's
+                    raise
+                raise TruncatedError(
+                    f"{path}: the zstd data are damaged or break off ({exc}); get it again, "
+                    "or keep its good part with --allow-truncated"
+                ) from exc
+            if not block:
+                return
+            yield block
+
+
+def _whole_blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Join small pieces; what came before an error is given first."""
+    held: list[bytes] = []
+    size = 0
+    try:
+        for piece in pieces:
+            held.append(piece)
+            size += len(piece)
+            if size >= BLOCK_BYTES:
+                yield b"".join(held)
+                held, size = [], 0
+    except TruncatedError:
+        if size:
+            yield b"".join(held)
+        raise
+    if size:
+        yield b"".join(held)
+
+
+def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from rest
+
+
+class _Readable(io.RawIOBase):
+    """Blocks as something that tarfile can read."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self.blocks, self.held = blocks, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if not self.held:
+            self.held = memoryview(next(self.blocks, b""))
+        count = min(len(buffer), len(self.held))
+        buffer[:count] = self.held[:count]
+        self.held = self.held[count:]
+        return count
+
+
+def _members(path: Path, blocks: Iterator[bytes], pattern: str) -> Iterator[bytes]:
+    """Read the fitting members one after the other; nothing is unpacked to disk."""
+    seen, fitting = [], 0
+    try:
+        with tarfile.open(fileobj=io.BufferedReader(_Readable(blocks)), mode="r|") as archive:
+            for entry in archive:
+                seen.append(entry.name)
+                content = archive.extractfile(entry) if entry.isfile() else None
+                if content is None or not fnmatch(Path(entry.name).name, pattern):
+                    continue
+                fitting += 1
+                last = b"\n"
+                while block := content.read(BLOCK_BYTES):
+                    yield block
+                    last = block[-1:]
+                if last != b"\n":  # members must not run into each other
+                    yield b"\n"
+    except tarfile.TarError as exc:
+        raise TruncatedError(f"{path}: the archive breaks off ({exc}); get it again") from exc
+    if not fitting:
+        raise InputError(
+            f"{path}: no member fits {pattern!r}; it holds {', '.join(seen[:9])}; "
+            "choose with data.member (--member)"
+        )

@@ -1,9 +1,0 @@
--- One sequence a user, oldest first, ties in time by row.
--- Grain: one user. Key: user_id. Input: numbered. Order: user_id.
-select
-    user_id,
-    list(item_id order by timestamp, row) as items,
-    list(timestamp order by timestamp, row) as timestamps
-from numbered
-group by user_id
-order by user_id
