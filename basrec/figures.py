@@ -50,6 +50,38 @@ def core_rounds(rounds: list[dict[str, Any]]) -> str:
     return _svg(figure)
 
 
+def passport_plots(passport: dict[str, Any]) -> list[str]:
+    """Draw what a passport tells: rounds of the k-core, lengths, popularity, time."""
+    plots = [core_rounds(passport["iterations"])]
+    told = passport.get("distributions")
+    if not told:  # a folder of an earlier version
+        return plots
+    (one, lengths), (two, popularity), (three, months) = _figure(), _figure(), _figure()
+    lengths.plot(
+        [row["length"] for row in told["lengths"]],
+        [row["users"] for row in told["lengths"]],
+        color=COLOURS[0],
+    )
+    popularity.plot(
+        [row["rank"] for row in told["popularity"]],
+        [row["interactions"] for row in told["popularity"]],
+        color=COLOURS[1],
+        marker="o",
+    )
+    for axes in (lengths, popularity):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    counts = [row["interactions"] for row in told["months"]]
+    months.plot(range(len(counts)), counts, color=COLOURS[2])
+    places = sorted({0, len(counts) // 2, len(counts) - 1})
+    months.set_xticks(places, [told["months"][place]["month"] for place in places])
+    months.set_ylim(bottom=0)
+    _label(lengths, "users by length of sequence", "interactions of a user")
+    _label(popularity, "interactions of an item", "rank of the item")
+    _label(months, "interactions over time", "month")
+    return [*plots, _svg(one), _svg(two), _svg(three)]
+
+
 def _plain(name: str) -> str:
     """Keep matplotlib from reading a name as a formula, or as one that is not to be shown."""
     return " " * name.startswith("_") + name.replace("$", r"\$")

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.evaluation import read_metrics
-from basrec.figures import core_rounds, learning_curves
+from basrec.figures import learning_curves, passport_plots
 from basrec.files import machine_errors, read_json, write_whole
 from basrec.metrics import CUTS
 from basrec.presets import PRESETS
@@ -74,7 +74,7 @@ def write_report(
         metrics=METRICS,
         splits={split: _judged(metrics_table(runs, split)) for split in ("test", "validation")},
         curves=[Markup(figure) for figure in learning_curves(histories)],  # our own, safe
-        rounds=Markup(core_rounds(passport["iterations"])) if passport else None,
+        plots=[Markup(plot) for plot in passport_plots(passport)] if passport else [],
         passport=passport,
         runs=[
             _facts(name, run, history)

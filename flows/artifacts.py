@@ -9,7 +9,10 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
+from flows.passports import passport_facts
+
 Rows = list[dict[str, Any]]
+COUNTED = ("users", "items", "interactions", "removed")
 
 
 def artifact_key(kind: str, name: str) -> str:
@@ -21,12 +24,15 @@ def artifact_key(kind: str, name: str) -> str:
 def show_passport(name: str, passport: dict[str, Any]) -> None:
     """Show the counts at each step as a table, and the rules in force as text."""
     rows = [
-        {"step": step["step"], **{k: step.get(k, "") for k in ("users", "items", "interactions")}}
+        {"step": step["step"], **{k: step.get(k, "") for k in COUNTED}}
         for step in passport["steps"]
     ]
     create_table_artifact(rows, key=artifact_key("passport", name), description="Counts by step")
     rules = "\n".join(f"| {key} | {value} |" for key, value in passport["protocol"].items())
-    text = f"# {name}\n\ndigest `{passport['digest']}`\n\n| rule | in force |\n|---|---|\n{rules}\n"
+    facts = "\n".join(f"| {key} | {value} |" for key, value in passport_facts(passport).items())
+    text = (
+        f"# {name}\n\n| fact | |\n|---|---|\n{facts}\n\n| rule | in force |\n|---|---|\n{rules}\n"
+    )
     create_markdown_artifact(text, key=artifact_key("protocol", name))
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from flows.data_commands import DATA_COMMANDS
 from flows.errors import told_in_one_line
-from flows.stage_commands import STAGE_COMMANDS, Overrides
+from flows.train_commands import TRAIN_COMMANDS, Overrides
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -116,5 +117,5 @@ def download(
     typer.echo(path)
 
 
-for command in STAGE_COMMANDS:
+for command in (*DATA_COMMANDS, *TRAIN_COMMANDS):
     app.command()(command)

@@ -33,7 +33,9 @@ class RunConfig(BaseModel):
     dataset: str | None = None
     """A known dataset, whose config is taken first."""
     raw: list[Path] = []
-    """The raw dump: files or folders."""
+    """The raw dump: files, folders or patterns."""
+    items: list[Path] = []
+    """Metadata of the items (titles, brands, categories): files or folders; may be left out."""
     methods: list[str] = Field(default=["base", "basrec"], min_length=1)
     """What is trained and compared; `base` is always trained first."""
     published: PublishedCounts | None = None
@@ -42,7 +44,7 @@ class RunConfig(BaseModel):
     neighbours: NeighbourConfig = NeighbourConfig()
     training: TrainConfig = TrainConfig()
 
-    @field_validator("raw", mode="before")
+    @field_validator("raw", "items", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, (str, Path)) else value

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from basrec.passport_page import write_passport
 from flows.config import build
 from flows.progress import stage_spinner
 from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import known_datasets, load_dataset
+from pipeline.details import add_details
 from pipeline.errors import InputError
 from pipeline.folder import building
 from pipeline.interactions import ingest
@@ -26,11 +28,12 @@ def prepare_folder(
     name: str | None,
     options: dict[str, Any],
     neighbour_options: dict[str, Any],
+    items: Sequence[Path] = (),
 ) -> Path:
     """Make a prepared folder from raw files or from one ingested folder; give its place.
 
     `name` brings a known dataset's protocol and published counts, and names the folder where no
-    `out` is given.
+    `out` is given; `items` are metadata files.
     """
     if out is None and name is None:
         raise InputError("where to? give --out DIR or --name NAME")
@@ -42,7 +45,7 @@ def prepare_folder(
     config = build(DataConfig, options)
     neighbours = build(NeighbourConfig, neighbour_options)
     with building(place) as work:
-        _fill(list(raw), work, config, neighbours, published)
+        _fill(list(raw), work, config, neighbours, published, items)
     return place
 
 
@@ -52,6 +55,7 @@ def _fill(
     config: DataConfig,
     neighbours: NeighbourConfig,
     published: PublishedCounts | None,
+    items: Sequence[Path],
 ) -> None:
     """Run the stages in a scratch folder and move the result into `work`."""
     with tempfile.TemporaryDirectory(dir=work.parent, prefix=".prepare-") as scratch:
@@ -65,7 +69,11 @@ def _fill(
             prepare(ingested, prepared, config, published)
         with stage_spinner("neighbours"):
             add_neighbours(prepared, neighbours, config.memory, config.threads)
+        if items:
+            with stage_spinner("details"):
+                add_details(prepared, items, config.memory, config.threads)
         with stage_spinner("validate"):
             validate(prepared)
+        write_passport(prepared)
         for file in prepared.iterdir():
             shutil.move(file, work / file.name)

@@ -10,6 +10,7 @@ from flows.artifacts import show_metrics, show_passport, show_report
 from flows.config import RunConfig
 from flows.folders import Folders
 from flows.stages import (
+    details_task,
     evaluate_task,
     ingest_task,
     neighbours_task,
@@ -34,6 +35,8 @@ def prepare_flow(config: RunConfig, data: Path = Path("data")) -> None:
     ingest_task(config, config.raw or [_downloaded(folders.raw, config)], data)
     prepare_task(config, data)
     neighbours_task(config, data)
+    if config.items:
+        details_task(config, data)
     validate_task(config, data)
     show_passport(config.name, read_json(folders.prepared / "passport.json"))
 

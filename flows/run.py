@@ -27,8 +27,9 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
         os.environ.setdefault(key, value)
     from basrec.backbones import check_backbone
     from basrec.devices import choose_device
+    from flows.passports import show_passport_table
     from flows.rebuild import FLOWS
-    from flows.show import show_passport_table, show_result
+    from flows.show import show_result
 
     if name not in FLOWS:
         raise InputError(f"--flow {name!r} is not known; known: {', '.join(FLOWS)}")

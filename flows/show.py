@@ -1,18 +1,15 @@
 """Results on the terminal, as tables."""
 
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from flows.config import RunConfig
 from flows.folders import Folders
+from flows.passports import console, count_text
 from pipeline.datasets import DatasetConfig, known_datasets, load_dataset
-from pipeline.files import read_json
 from pipeline.manifest import Manifest
 
-console = Console()
 COLUMNS = ("HR@10", "HR@20", "NDCG@10", "NDCG@20", "MRR")
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -22,28 +19,6 @@ def show_manifest(manifest: Manifest) -> None:
     done = "reused" if manifest.reused else f"{manifest.seconds:.1f} s"
     counts = ", ".join(f"{name} {number:,}" for name, number in manifest.rows.items())
     console.print(f"{manifest.stage}: {done}; {counts}; {manifest.folder}", highlight=False)
-
-
-def show_passport_table(prepared: Path) -> None:
-    """Show how the counts of a prepared folder came about."""
-    passport = read_json(prepared / "passport.json")
-    table = Table(title=str(prepared), title_justify="left")
-    for name in ("step", "users", "items", "interactions"):
-        table.add_column(name, justify="left" if name == "step" else "right")
-    for step in passport["steps"]:
-        table.add_row(
-            step["step"], *(_count(step.get(name)) for name in ("users", "items", "interactions"))
-        )
-    console.print(table)
-    rejected = ", ".join(f"{k} {v}" for k, v in passport["rejected_rows"].items()) or "none"
-    rounds = len(passport["iterations"]) - 1
-    console.print(
-        f"rejected: {rejected}; k-core rounds: {rounds}; digest {passport['digest'][:16]}"
-    )
-    if passport["published"]:
-        difference = passport["published"]["difference"]
-        same = not any(difference.values())
-        console.print("published counts: exactly these" if same else f"differs by {difference}")
 
 
 def show_runs(runs: list[Path]) -> None:
@@ -111,7 +86,7 @@ def show_dataset(name: str) -> None:
 def _dataset_row(entry: DatasetConfig) -> list[str]:
     counts = entry.published.model_dump() if entry.published else {}
     fetch = f"basrec download {entry.name}" if entry.url else "by hand, see its terms"
-    numbers = [_count(counts.get(name)) for name in ("users", "items", "interactions")]
+    numbers = [count_text(counts.get(name)) for name in ("users", "items", "interactions")]
     return [
         entry.name,
         entry.title,
@@ -119,10 +94,6 @@ def _dataset_row(entry: DatasetConfig) -> list[str]:
         *numbers,
         "generated" if entry.name == "sample" else fetch,
     ]
-
-
-def _count(value: Any) -> str:
-    return f"{value:,}" if value is not None else ""
 
 
 def _gain(first: float | None, second: float | None) -> str:

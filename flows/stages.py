@@ -88,13 +88,27 @@ def neighbours_task(config: RunConfig, data: Path) -> State[Record]:
     return _told("neighbours", manifest.model_dump(mode="json"))
 
 
+@_stage("details")
+def details_task(config: RunConfig, data: Path) -> State[Record]:
+    """Read titles, brands and categories of the items."""
+    from pipeline.details import add_details
+
+    prepared = Folders(data, config.name).prepared
+    with stage_spinner("details"):
+        manifest = add_details(prepared, config.items, config.data.memory, config.data.threads)
+    return _told("details", manifest.model_dump(mode="json"))
+
+
 @_stage("validate")
 def validate_task(config: RunConfig, data: Path) -> None:
-    """Check every file of the prepared folder."""
+    """Check every file of the prepared folder and write its page."""
+    from basrec.passport_page import write_passport
     from pipeline.schemas import validate
 
+    prepared = Folders(data, config.name).prepared
     with stage_spinner("validate"):
-        validate(Folders(data, config.name).prepared)
+        validate(prepared)
+    write_passport(prepared)
     _say("validate: all checks hold")
 
 

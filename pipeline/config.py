@@ -14,6 +14,21 @@ Column = str | Positive
 """A column's name, or its place counted from 1."""
 
 
+POLICIES: dict[str, dict[str, Any]] = {
+    "published": {},  # the defaults below: what the published counts came from
+    "strict": {
+        "counting": "pairs",
+        "duplicates": "drop",
+        "repeats": "first",
+        "ties": "item",
+        "id_order": "sorted",
+        "max_rejects": 0.0,
+    },
+}
+"""Named sets of rules: `published` gives the published counts; under `strict` nothing depends on
+the order of the file, no interaction counts twice, and no bad row is passed over."""
+
+
 class Section(BaseModel):
     """A part of the config: frozen, and an unknown key is an error."""
 
@@ -54,6 +69,8 @@ class TableConfig(Section):
 class DataConfig(Section):
     """From raw lines to sequences. The defaults give the published counts."""
 
+    policy: Literal["published", "strict"] = "published"
+    """A named set of rules (POLICIES), from which the keys below may depart."""
     format: str = "amazon_2014"
     """The raw layout; `basrec prepare --help` lists them. `auto` looks at the content."""
     table: TableConfig | None = None
@@ -101,6 +118,13 @@ class DataConfig(Section):
     memory: str = "4GB"
     """The most memory that DuckDB takes; the rest is spilled to disk."""
     threads: Positive = 2
+
+    @model_validator(mode="before")
+    @classmethod
+    def _policy_lies_below(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return POLICIES.get(str(values.get("policy")), {}) | values
 
     @field_validator("format")
     @classmethod
@@ -158,21 +182,6 @@ class NeighbourConfig(Section):
     reference uses), or plain cosine."""
     top: Positive = 10
     """Neighbours kept for each item."""
-
-
-POLICIES: dict[str, dict[str, Any]] = {
-    "published": {},  # the defaults: what the published counts came from
-    "strict": {
-        "counting": "pairs",
-        "duplicates": "drop",
-        "repeats": "first",
-        "ties": "item",
-        "id_order": "sorted",
-        "max_rejects": 0.0,
-    },
-}
-"""Named sets of rules: `published` gives the published counts; under `strict` nothing depends on
-the order of the file, no interaction counts twice, and no bad row is passed over."""
 
 
 def unix_seconds(text: str | None) -> int | None:

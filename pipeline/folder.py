@@ -45,6 +45,13 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def carry(folder: Path, work: Path) -> None:
+    """Put all that a folder holds into the one that will replace it."""
+    for entry in folder.iterdir():
+        if entry.is_file() and not entry.name.startswith("."):
+            link_or_copy(entry, work / entry.name)
+
+
 def _check_place(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; choose another folder")

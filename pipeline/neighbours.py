@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.config import NeighbourConfig
 from pipeline.engine import Engine, open_engine, write_batches
 from pipeline.files import digest_file, digest_value
-from pipeline.folder import MANIFEST, building, link_or_copy
+from pipeline.folder import building, carry
 from pipeline.manifest import Manifest, Recorder, find_reusable, read_manifest, stage_key
 from pipeline.schemas import NEIGHBOURS, check_file
 from pipeline.splits import read_split, register_split
@@ -38,8 +38,8 @@ def add_neighbours(
         return reusable
     recorder = Recorder("neighbours", settings, inputs)
     with building(prepared) as work:
-        for name in [*source.outputs, MANIFEST]:
-            link_or_copy(prepared / name, work / name)
+        carry(prepared, work)
+        (work / FILE).unlink(missing_ok=True)
         with open_engine(work, memory, threads) as engine:
             loads = _measure(engine, prepared, config)
             batches = _neighbours(engine, loads)

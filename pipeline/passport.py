@@ -1,13 +1,12 @@
 """The dataset passport: how the counts came about, and every rule in force."""
 
 import hashlib
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.config import POLICIES, DataConfig
+from pipeline.config import DataConfig
 from pipeline.core import COUNTED
 from pipeline.engine import Engine
 from pipeline.splits import ABOUT
@@ -54,6 +53,7 @@ def describe(
             "lengths": engine.rows("69_length_counts"),
             "popularity": engine.rows("68_popularity"),
             "months": engine.rows("67_months"),
+            "top_items": engine.rows("70_top_items"),
         },
         "protocol": protocol(config, split),
         "digest": digest_lines(engine.batches("45_original_lines")),
@@ -78,7 +78,8 @@ def protocol(config: DataConfig, split: Entry) -> Entry:
     }
     return {
         "format": config.format,
-        "policy": policy_name(config),
+        "policy": config.policy,
+        "departs": departures(config),
         "min_count": config.min_count,
         "min_user_count": min_user_count,
         "min_item_count": min_item_count,
@@ -102,14 +103,12 @@ def protocol(config: DataConfig, split: Entry) -> Entry:
     }
 
 
-def policy_name(config: DataConfig) -> str:
-    """Name the set of rules in force, 'own' where it is none of the known ones."""
-    keys = {key for values in POLICIES.values() for key in values}
-    for name, values in POLICIES.items():
-        wanted = DataConfig.model_validate(values)
-        if all(getattr(config, key) == getattr(wanted, key) for key in keys):
-            return name
-    return "own"
+def departures(config: DataConfig) -> Entry:
+    """Give the keys in which a config departs from its named set of rules."""
+    named = DataConfig(policy=config.policy)
+    keys = ("table", "format", "member", "memory", "threads")
+    values = config.model_dump(mode="json", exclude=set(keys))
+    return {key: value for key, value in values.items() if value != getattr(named, key)}
 
 
 def with_removals(steps: list[Entry]) -> list[Entry]:
@@ -126,11 +125,6 @@ def _leakage(engine: Engine) -> Entry:
     targets = found["test_targets"]
     share = found["targets_older_than_training"] / targets if targets else None
     return found | {"share_of_targets_older_than_training": share}
-
-
-def moment(seconds: int) -> str:
-    """Write Unix seconds as a moment in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def digest_lines(batches: pa.RecordBatchReader) -> str:

@@ -32,6 +32,14 @@ SEQUENCES = pyarrow.schema(
         ("timestamps", pyarrow.list_(pyarrow.int64())),
     ]
 )
+ITEM_DETAILS = pyarrow.schema(
+    [
+        ("item_id", pyarrow.int32()),
+        ("title", pyarrow.string()),
+        ("brand", pyarrow.string()),
+        ("categories", pyarrow.list_(pyarrow.string())),
+    ]
+)
 NEIGHBOURS = pyarrow.schema(
     [
         ("item_id", pyarrow.int32()),
@@ -41,6 +49,7 @@ NEIGHBOURS = pyarrow.schema(
     ]
 )
 
+OPTIONAL = ("neighbours.parquet", "item_details.parquet")
 BATCH_ROWS = 1_000_000
 """Long files are checked in batches of so many rows, to bound the memory."""
 
@@ -76,6 +85,14 @@ CHECKS: dict[str, pa.DataFrameSchema] = {
         _ids("user_id")
         | {"items": pa.Column(pl.List(pl.Int32)), "timestamps": pa.Column(pl.List(pl.Int64))}
     ),
+    "item_details.parquet": _schema(
+        _ids("item_id")
+        | {
+            "title": pa.Column(pl.String, nullable=True),
+            "brand": pa.Column(pl.String, nullable=True),
+            "categories": pa.Column(pl.List(pl.String), nullable=True),
+        }
+    ),
     "neighbours.parquet": _schema(
         {
             "item_id": pa.Column(pl.Int32, pa.Check.ge(1)),
@@ -109,7 +126,7 @@ def validate(prepared: Path) -> None:
     Neighbours are checked where they are. Errors: InputError as for `check_file`.
     """
     for name in CHECKS:
-        if name != "neighbours.parquet" or (prepared / name).exists():
+        if name not in OPTIONAL or (prepared / name).exists():
             check_file(prepared / name)
     rules = read_json(prepared / "passport.json")["protocol"]
     users = pl.read_parquet(prepared / "users.parquet")

@@ -1,0 +1,99 @@
+"""The dataset passport as one self-contained HTML page, alone or two side by side."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from basrec.errors import InputError
+from basrec.figures import passport_plots
+from basrec.files import machine_errors, read_json, write_whole
+
+Entry = dict[str, Any]
+PAGE = "passport.html"
+NOT_COMPARED = ("distributions", "steps", "iterations", "raw_files", "digest_of", "tried")
+"""Long parts whose differences the rest tells in short."""
+
+
+def read_passport(prepared: Path) -> Entry:
+    """Read the passport of a prepared folder.
+
+    Errors: InputError where there is none.
+    """
+    path = prepared / "passport.json"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make the folder with 'basrec prepare'")
+    passport: Entry = read_json(path)
+    return passport
+
+
+def write_passport(prepared: Path, out: Path | None = None) -> Path:
+    """Write the page of a prepared folder, by default into it."""
+    return _write(
+        out or prepared / PAGE, f"{prepared.resolve().name}: dataset passport", [prepared]
+    )
+
+
+def write_comparison(first: Path, second: Path, out: Path) -> Path:
+    """Write the page that lists where two prepared folders differ, and shows both."""
+    title = f"{first.resolve().name} and {second.resolve().name}: dataset passports"
+    differences = compare_passports(read_passport(first), read_passport(second))
+    return _write(out, title, [first, second], differences=differences)
+
+
+def compare_passports(first: Entry, second: Entry) -> list[Entry]:
+    """List the facts and rules in which two passports differ: key, first, second."""
+    one, two = _flatten(first), _flatten(second)
+    return [
+        {"key": key, "first": one.get(key), "second": two.get(key)}
+        for key in dict.fromkeys([*one, *two])
+        if one.get(key) != two.get(key)
+    ]
+
+
+def _write(out: Path, title: str, folders: list[Path], **more: Any) -> Path:
+    templates = Environment(loader=PackageLoader("basrec"), autoescape=True, trim_blocks=True)
+    passports = [(read_passport(folder), folder) for folder in folders]
+    page = templates.get_template("passport.html.j2").render(
+        title=title,
+        names=[str(folder) for folder in folders],
+        passports=[
+            (
+                passport,
+                [Markup(plot) for plot in passport_plots(passport)],
+                _popular(passport, folder),
+            )
+            for passport, folder in passports
+        ],
+        **more,
+    )
+    with machine_errors(f"{out}: writing the passport"):
+        write_whole(out, lambda beside: beside.write_text(page, encoding="utf-8"))
+    return out
+
+
+def _popular(passport: Entry, folder: Path) -> list[Entry]:
+    """Give the most popular items by their titles where the folder knows them."""
+    details = folder / "item_details.parquet"
+    rows = (
+        pq.read_table(details, columns=["item_id", "title"]).to_pylist() if details.exists() else []
+    )
+    titles = {row["item_id"]: row["title"] for row in rows}
+    return [
+        entry | {"name": f"{titles[entry['item_id']]} ({entry['item']})"}
+        if titles.get(entry["item_id"])
+        else entry | {"name": entry["item"]}
+        for entry in passport.get("distributions", {}).get("top_items", [])
+    ]
+
+
+def _flatten(value: Any, prefix: str = "") -> Entry:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: Entry = {}
+    for key, inner in value.items():
+        if key not in NOT_COMPARED:
+            flat |= _flatten(inner, f"{prefix}.{key}" if prefix else key)
+    return flat
