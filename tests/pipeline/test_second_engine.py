@@ -1,0 +1,148 @@
+"""DuckDB's answer against plain Python's, over random dumps and every combination of policies."""
+
+import itertools
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.config import DataConfig, unix_seconds
+from pipeline.engine import open_engine
+from pipeline.errors import InputError
+from pipeline.keeping import keep
+from pipeline.passport import digest_lines
+from pipeline.preparation import _number
+from pipeline.schemas import INTERACTIONS
+from tests.pipeline.plain_engine import Plain, Row, prepare_plainly
+
+START = 1_546_300_800  # 2019-01-01
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "counting": ("interactions", "pairs"),
+    "duplicates": ("keep", "drop"),
+    "repeats": ("keep", "first", "last"),
+    "ties": ("file", "item"),
+    "id_order": ("reference", "sorted", "random"),
+    "sample_users": (None, 0.6),
+    "min_rating": (None, 3.0),
+    "window": ((None, None), ("2019-01-02", "2019-01-05")),
+    "minimums": ((2, 2), (3, 1), (1, 3)),
+}
+COMBINATIONS = list(itertools.product(*CHOICES.values()))
+NAMES = ("a", "b", "C", "é", "d e", 'q"', "'", "好", "10", "9")
+
+rows = st.lists(
+    st.tuples(
+        st.sampled_from(NAMES[:8]),
+        st.sampled_from(NAMES[2:]),
+        st.sampled_from((None, 1.0, 3.0, 5.0)),
+        st.integers(0, 6).map(lambda day: START + 86_400 * day),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+def both(dump: list[Row], combination: tuple[Any, ...], seed: int) -> None:
+    """Compare the engines on one dump and one combination of policies."""
+    values = dict(zip(CHOICES, combination, strict=True))
+    since, until = values.pop("window")
+    least_user, least_item = values.pop("minimums")
+    own = values | {"min_user_count": least_user, "min_item_count": least_item, "seed": seed}
+    config = DataConfig.model_validate(own | {"since": since, "until": until, "threads": 1})
+    times = {"since": unix_seconds(since), "until": unix_seconds(until)}
+    expected = prepare_plainly(dump, own | times)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        columns = list(zip(*dump, strict=True))
+        table = pa.Table.from_arrays([pa.array(column) for column in columns], INTERACTIONS.names)
+        pq.write_table(table.cast(INTERACTIONS), folder / "interactions.parquet")
+        with open_engine(folder, "256MB", 1) as engine:
+            engine.parquet("interactions", folder / "interactions.parquet")
+            if expected is None:
+                with pytest.raises(InputError, match="nothing is left"):
+                    keep(engine, config)
+                return
+            _, rounds = keep(engine, config)
+            _number(engine, folder)
+            digest = digest_lines(engine.batches("45_original_lines"))
+        compare(folder, expected, digest)
+        sizes = [(entry["users"], entry["items"], entry["interactions"]) for entry in rounds]
+        assert sizes == expected.rounds
+
+
+def compare(folder: Path, expected: Plain, digest: str) -> None:
+    assert digest == expected.digest
+    users = pl.read_parquet(folder / "users.parquet")["user"].to_list()
+    assert users == [user for user, _, _ in expected.sequences]
+    items = pl.read_parquet(folder / "items.parquet")
+    assert dict(zip(items["item"], items["item_id"], strict=True)) == expected.item_ids
+    sequences = pl.read_parquet(folder / "sequences.parquet")
+    assert sequences["timestamps"].to_list() == [times for _, _, times in expected.sequences]
+    assert sequences["items"].to_list() == [
+        [expected.item_ids[item] for item in own] for _, own, _ in expected.sequences
+    ]
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_every_combination_of_policies(part: int) -> None:
+    """Each combination on a dump of its own, of 60 rows drawn by its place in the list."""
+    import random
+
+    for place, combination in list(enumerate(COMBINATIONS))[part::8]:
+        draw = random.Random(place)
+        dump = [
+            (
+                draw.choice(NAMES[:5]),
+                draw.choice(NAMES[5:]),
+                draw.choice((None, 1.0, 3.0, 5.0)),
+                START + 86_400 * draw.randrange(6),
+                number,
+            )
+            for number in range(1, 61)
+        ]
+        try:
+            both(dump, combination, seed=place)
+        except AssertionError as exc:
+            raise AssertionError(f"{combination} on the dump of seed {place}") from exc
+
+
+@given(
+    drawn=rows,
+    combination=st.sampled_from(COMBINATIONS),
+    seed=st.integers(0, 3),
+)
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+def test_random_dumps(
+    drawn: list[tuple[str, str, float | None, int]], combination: tuple[Any, ...], seed: int
+) -> None:
+    both([(*row, number) for number, row in enumerate(drawn, start=1)], combination, seed)
+
+
+def test_ids_that_share_a_number_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With four bits of the hash ids collide; the next numbering must give the right answer."""
+    dump = [(f"u{n % 9}", f"i{n % 7}", 5.0, START + 86_400 * n, n) for n in range(1, 200)]
+    combination = tuple(choices[0] for choices in CHOICES.values())
+    monkeypatch.setattr("pipeline.keeping.SALTS", (("", 2), ("a", 64)))
+    both(dump, combination, seed=0)
+    monkeypatch.setattr("pipeline.keeping.SALTS", (("", 2),))
+    with pytest.raises(Exception, match="share their numbers"):
+        both(dump, combination, seed=0)
+
+
+def test_a_policy_that_is_not_combined_here_would_be_noticed() -> None:
+    fixed = {"policy", "format", "table", "member", "allow_truncated", "max_rejects", "memory"}
+    fixed |= {"threads", "split", "held_out", "validation_from", "test_from", "seed", "min_count"}
+    combined = {*CHOICES, "since", "until", "min_user_count", "min_item_count"}
+    assert set(DataConfig.model_fields) - fixed == combined - {"window", "minimums"}
+    assert len(COMBINATIONS) == 1728
