@@ -78,7 +78,7 @@ def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
         engine.variable("time_format", table.time_format or "%Y")
         if is_parquet(files[0]):
             engine.values("layout", **parquet_layout(files, table))
-            engine.register("columns", parquet_columns(files, table))
+            engine.register("columns", parquet_columns(files, table, lines))
             statements = statements[-1:]
         else:
             engine.values("layout", **text_layout(files, table, lines.member))

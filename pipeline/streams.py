@@ -18,6 +18,8 @@ from pipeline.errors import InputError, MachineError, TruncatedError
 
 BLOCK_BYTES = 8 << 20
 READ_BYTES = 1 << 20
+INFLATE_BYTES = 16 << 10
+"""Compressed bytes inflated at once; where they are damaged, what these few hold is lost."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 TAR_MARK = slice(257, 262)  # where a tar archive says "ustar"
 
@@ -56,7 +58,7 @@ def _gunzip(path: Path, raw: BinaryIO) -> Iterator[bytes]:
     """Inflate all members of a gzip file."""
     inflate = isal_zlib.decompressobj(wbits=31)
     try:
-        while chunk := raw.read(READ_BYTES):
+        while chunk := raw.read(INFLATE_BYTES):
             while chunk:
                 if inflate.eof:  # a further member, or zeros that fill up a block
                     chunk = chunk.lstrip(b"\0")

@@ -97,12 +97,21 @@ def _place(file: Path, column: str | int | None, names: list[str], num_columns: 
     raise InputError(f"{file}: column {column!r} is {what} in the header: {', '.join(names)[:200]}")
 
 
-def parquet_columns(files: list[Path], table: TableConfig) -> pa.RecordBatchReader:
+def parquet_columns(files: list[Path], table: TableConfig, lines: Lines) -> pa.RecordBatchReader:
     """Give the columns of Parquet files as text, rows numbered over all files from 1.
 
-    Moments become Unix seconds. Errors: InputError for a column that is not there.
+    Moments become Unix seconds. Errors: InputError for a column that is not there or holds no
+    values; it is also kept in `lines.error`.
     """
-    return pa.RecordBatchReader.from_batches(COLUMNS, _parquet_batches(files, table))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from _parquet_batches(files, table)
+        except InputError as exc:
+            lines.error = exc
+            raise
+
+    return pa.RecordBatchReader.from_batches(COLUMNS, batches())
 
 
 def parquet_layout(files: list[Path], table: TableConfig) -> dict[str, Any]:

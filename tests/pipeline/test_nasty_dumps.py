@@ -1,0 +1,228 @@
+"""What becomes of every kind of bad input: the stated outcome, never a lost or a half row."""
+
+import gzip
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from pipeline.config import DataConfig, TableConfig
+from pipeline.errors import InputError
+from pipeline.interactions import ingest
+from tests.conftest import dense_rows
+
+Write = Callable[..., Path]
+TIME = 1_300_000_000
+
+
+def line(**changes: Any) -> str:
+    row = {"reviewerID": "u", "asin": "i", "overall": 5.0, "unixReviewTime": TIME}
+    return json.dumps(row | changes) + "\n"
+
+
+def read(raw: Path, out: Path, **options: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Ingest; give the interactions and the rejects."""
+    ingest([raw], out, DataConfig(**{"max_rejects": 1.0} | options))
+    return pl.read_parquet(out / "interactions.parquet"), pl.read_parquet(out / "rejects.parquet")
+
+
+def test_nothing_is_lost_whatever_the_values(tmp_path: Path) -> None:
+    cases: list[tuple[str, str | None]] = [
+        (line(), None),
+        (line(reviewerID=None), "missing_user"),
+        (line(reviewerID=""), "missing_user"),
+        (line(reviewerID=" \t\u00a0"), "missing_user"),
+        (line(asin=None), "missing_item"),
+        (line(reviewerID=" padded "), None),
+        (line(reviewerID="'; drop table users; --"), None),
+        (line(asin="\"quoted\" \\ 'and' `ticks`"), None),
+        (line(asin="x" * 100_000), None),
+        (line(unixReviewTime=-1), "time_out_of_range"),
+        (line(unixReviewTime=0), "time_out_of_range"),
+        (line(unixReviewTime=4_102_444_800), "time_out_of_range"),
+        (line(unixReviewTime=TIME * 1000), "time_out_of_range"),
+        (line(unixReviewTime=10**400), "bad_time"),
+        (line(unixReviewTime="1e400"), "bad_time"),
+        (line(unixReviewTime=True), "bad_time"),
+        (line(unixReviewTime=[TIME]), "bad_time"),
+        (line(unixReviewTime="2011-03-13"), "bad_time"),
+        (line(overall=1e39), "bad_rating"),
+        (line(overall="NaN"), "bad_rating"),
+        (line(reviewText="y" * 10_000_000), None),
+        (line(reviewText="z" * 10_000_000)[:-9] + "\n", "truncated"),
+        ("\x00\x00\x00\n", "not_json"),
+        ("{}\n", "missing_user"),
+        ("[1, 2]\n", "missing_user"),
+    ]
+    raw = tmp_path / "raw.json"
+    raw.write_bytes("".join(text for text, _ in cases).encode() + b'{"reviewerID": "\xff"}\n')
+    good, bad = read(raw, tmp_path / "in")
+    expected = {place: reason for place, (_, reason) in enumerate(cases, start=1) if reason}
+    expected[len(cases) + 1] = "not_utf8"
+    assert dict(zip(bad["row"], bad["reason"], strict=True)) == expected
+    assert sorted([*good["row"], *bad["row"]]) == list(range(1, len(cases) + 2))
+    assert good["user"].to_list()[1:3] == [" padded ", "'; drop table users; --"]
+    assert bad["line"].str.len_chars().max() == 500
+
+
+def test_a_limit_of_rejects_stops_the_run(write_dump: Write, tmp_path: Path) -> None:
+    raw = write_dump(dense_rows() * 3, extra=["<html>"] * 2)  # 2 of 110 are 1.8 %
+    with pytest.raises(InputError, match=r"2 of 110 rows \(1.8%\) .*not_json 2.*--max-rejects"):
+        ingest([raw], tmp_path / "in", DataConfig())
+    assert not (tmp_path / "in").exists()
+    assert ingest([raw], tmp_path / "in", DataConfig(max_rejects=0.02)).rows["rejects"] == 2
+    with pytest.raises(InputError, match=r"limit of 0.0%"):
+        ingest([raw], tmp_path / "strict", DataConfig(policy="strict"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"unixReviewTime": TIME * 1000}, "another unit.*milliseconds"),
+        ({"unixReviewTime": "13.03.2011"}, "unknown form.*--time-format"),
+    ],
+)
+def test_times_of_another_kind_are_told(changes: Any, told: str, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.write_text(line(**changes) * 9)
+    with pytest.raises(InputError, match=told):
+        ingest([raw], tmp_path / "in", DataConfig())
+
+
+@pytest.mark.parametrize("damage", ["cut", "spoilt"])
+def test_the_good_part_of_a_broken_gzip_is_kept_when_asked(damage: str, tmp_path: Path) -> None:
+    lines = [line(reviewerID=f"u{n * 7919 % 100_003}") for n in range(20_000)]
+    data = bytearray(gzip.compress("".join(lines).encode()))
+    middle = len(data) // 2
+    if damage == "cut":
+        del data[middle:]
+    else:
+        data[middle : middle + 50] = b"\xff" * 50
+    raw = tmp_path / "raw.gz"
+    raw.write_bytes(data)
+    with pytest.raises(InputError, match=r"breaks off|damaged"):
+        ingest([raw], tmp_path / "in", DataConfig())
+    if damage == "spoilt":  # what follows the damage decodes to garbage until that is noticed
+        with pytest.raises(InputError, match=r"over the limit"):
+            read(raw, tmp_path / "in", allow_truncated=True, max_rejects=0.01)
+    good, bad = read(raw, tmp_path / "in", allow_truncated=True)
+    whole = bad["row"][0] - 1
+    assert 1000 < whole < len(lines)
+    users = [json.loads(text)["reviewerID"] for text in lines[:whole]]
+    assert good["user"][:whole].to_list() == users
+    assert bad["reason"].to_list()[-1] == "cut_off"
+    record = json.loads((tmp_path / "in" / "manifest.json").read_text())["stages"]["ingest"]
+    assert record["rows"]["truncated files"] == 1
+
+
+def test_a_cut_off_csv_line_is_never_taken_for_a_whole_one(tmp_path: Path) -> None:
+    text = "".join(f"u{n},i{n * 7919 % 10_007},5.0,{TIME + n}\n" for n in range(5000))
+    for size in range(9000, 9040):  # some of these cuts fall within a time
+        raw = tmp_path / "raw.gz"
+        raw.write_bytes(gzip.compress(text.encode())[:size])
+        options = {"format": "amazon_ratings_2014", "allow_truncated": True, "threads": 1}
+        good, bad = read(raw, tmp_path / "in", **options)
+        whole = [(f"u{n}", TIME + n) for n in range(len(good))]
+        assert good.select("user", "timestamp").rows() == whole
+        assert bad["reason"].to_list() in ([], ["cut_off"])
+
+
+def test_yelp_is_read_from_its_archive(tmp_path: Path) -> None:
+    review = json.dumps(
+        {"user_id": "U", "business_id": "I", "stars": 3.0, "date": "2019-01-02 03:04:05"}
+    )
+    archive = tmp_path / "yelp_dataset.tar"
+    with tarfile.open(archive, "w") as tar:
+        for name, text in (
+            ("../../escape.json", "{}"),
+            ("Dataset_User_Agreement.pdf", "%PDF"),
+            ("yelp_academic_dataset_business.json", '{"business_id": "I"}'),
+            ("yelp_academic_dataset_review.json", review),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    squeezed = tmp_path / "named_anyhow"
+    squeezed.write_bytes(gzip.compress(archive.read_bytes()))
+    for raw in (archive, squeezed):
+        good, bad = read(raw, tmp_path / "in", format="yelp")
+        assert good.rows() == [("U", "I", 3.0, 1_546_398_245, 1)] and len(bad) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "named_anyhow", archive.name]
+    with pytest.raises(InputError, match=r"no member fits '\*x\*'; it holds .*business"):
+        read(archive, tmp_path / "in", format="yelp", member="*x*")
+    archive.write_bytes(archive.read_bytes()[:3000])
+    with pytest.raises(InputError, match=r"no member fits|breaks off"):
+        read(archive, tmp_path / "in", format="yelp")
+
+
+def test_many_files_and_patterns_are_one_dump(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "b.json").write_text(line(asin="second"))
+    (folder / "a.json.gz").write_bytes(gzip.compress(line(asin="first").encode()))
+    with pa.CompressedOutputStream(str(folder / "c.zst"), "zstd") as out:
+        out.write(line(asin="third").encode())
+    (folder / "notes.txt").write_text("no dump")
+    good, _ = read(folder / "*.[jz]*", tmp_path / "in")
+    assert good.select("item", "row").rows() == [("first", 1), ("second", 2), ("third", 3)]
+    with pytest.raises(InputError, match="no raw files"):
+        read(folder / "*.csv", tmp_path / "in")
+
+
+def test_a_table_with_quoted_line_ends(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.csv"
+    raw.write_text(
+        f'who,what,text,when\nu,i,"two\nlines, ""quoted""",{TIME}\nv,j,plain,{TIME + 1}\n'
+    )
+    table = TableConfig(user="who", item="what", time="when")
+    good, bad = read(raw, tmp_path / "in", format="table", table=table)
+    assert good.select("user", "item", "timestamp", "row").rows() == [
+        ("u", "i", TIME, 2),
+        ("v", "j", TIME + 1, 3),
+    ]
+    assert len(bad) == 0
+    raw.write_text(raw.read_text() + f'w,k,"never closed,{TIME}\nx,l,,{TIME}\n')
+    with pytest.raises(InputError, match=r"never closed.*quotes=false"):
+        read(raw, tmp_path / "in", format="table", table=table)
+
+
+def test_a_table_that_lacks_a_column_is_told(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.tsv"
+    raw.write_text(f"a\tb\tc\nu\ti\t{TIME}\n")
+    good, _ = read(raw, tmp_path / "in", format="table", table={"user": 1, "item": 2, "time": "c"})
+    assert good["user"].to_list() == ["u"]
+    for column, told in (("d", "column 'd' is not in the header: a, b, c"), (4, "no column 4")):
+        table = {"user": column, "item": "b", "time": "c"}
+        with pytest.raises(InputError, match=told):
+            read(raw, tmp_path / "in", format="table", table=table)
+
+
+@pytest.mark.parametrize("times", ["moments", "days", "numbers"])
+def test_parquet_tables(times: str, tmp_path: Path) -> None:
+    seconds = pl.Series([TIME, TIME + 86_400, None])
+    when = {
+        "moments": pl.from_epoch(seconds),
+        "days": pl.from_epoch(seconds).cast(pl.Date),
+        "numbers": seconds,
+    }[times]
+    pl.DataFrame(
+        {"t": when, "u": [7, 8, 9], "i": ["x", "y", "z"], "r": [1, None, 2]}
+    ).write_parquet(tmp_path / "raw")
+    table = {"user": "u", "item": "i", "time": "t", "rating": 4}
+    good, bad = read(tmp_path / "raw", tmp_path / "in", format="table", table=table)
+    day = TIME - TIME % 86_400
+    expected = [day, day + 86_400] if times == "days" else [TIME, TIME + 86_400]
+    assert good["timestamp"].to_list() == expected
+    assert good.select("user", "item", "rating", "row").rows() == [
+        ("7", "x", 1.0, 1),
+        ("8", "y", None, 2),
+    ]
+    assert bad.rows() == [(3, "missing_time", "9 z 2")]
+    with pytest.raises(InputError, match="column 'nope' is not"):
+        read(tmp_path / "raw", tmp_path / "in", format="table", table=table | {"user": "nope"})
