@@ -31,16 +31,19 @@ def read_passport(prepared: Path) -> Entry:
 
 def write_passport(prepared: Path, out: Path | None = None) -> Path:
     """Write the page of a prepared folder, by default into it."""
-    return _write(
-        out or prepared / PAGE, f"{prepared.resolve().name}: dataset passport", [prepared]
-    )
+    return _write(out or prepared / PAGE, render_passport(prepared, prepared.resolve().name))
+
+
+def render_passport(prepared: Path, name: str) -> str:
+    """Give the page of a prepared folder."""
+    return _render(f"{name}: dataset passport", [prepared])
 
 
 def write_comparison(first: Path, second: Path, out: Path) -> Path:
     """Write the page that lists where two prepared folders differ, and shows both."""
     title = f"{first.resolve().name} and {second.resolve().name}: dataset passports"
     differences = compare_passports(read_passport(first), read_passport(second))
-    return _write(out, title, [first, second], differences=differences)
+    return _write(out, _render(title, [first, second], differences=differences))
 
 
 def compare_passports(first: Entry, second: Entry) -> list[Entry]:
@@ -53,22 +56,21 @@ def compare_passports(first: Entry, second: Entry) -> list[Entry]:
     ]
 
 
-def _write(out: Path, title: str, folders: list[Path], **more: Any) -> Path:
+def _render(title: str, folders: list[Path], **more: Any) -> str:
     templates = Environment(loader=PackageLoader("basrec"), autoescape=True, trim_blocks=True)
     passports = [(read_passport(folder), folder) for folder in folders]
-    page = templates.get_template("passport.html.j2").render(
+    return templates.get_template("passport.html.j2").render(
         title=title,
         names=[str(folder) for folder in folders],
         passports=[
-            (
-                passport,
-                [Markup(plot) for plot in passport_plots(passport)],
-                _popular(passport, folder),
-            )
-            for passport, folder in passports
+            (told, [Markup(plot) for plot in passport_plots(told)], _popular(told, folder))
+            for told, folder in passports
         ],
         **more,
     )
+
+
+def _write(out: Path, page: str) -> Path:
     with machine_errors(f"{out}: writing the passport"):
         write_whole(out, lambda beside: beside.write_text(page, encoding="utf-8"))
     return out

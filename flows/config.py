@@ -6,7 +6,7 @@ Later wins: defaults < preset < dataset config < the user's file < `--set key=va
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -123,11 +123,11 @@ def all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     """List the dotted keys of a config, as users write them."""
     keys = []
     for name, field in model.model_fields.items():
-        kind = field.annotation
         inner = "" if name == "training" else f"{prefix}{name}."
         keys.append(f"{prefix}{name}")
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            keys += all_keys(kind, inner)
+        for kind in (field.annotation, *get_args(field.annotation)):  # a section may be optional
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                keys += all_keys(kind, inner)
     return keys
 
 

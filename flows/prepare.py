@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from basrec.passport_page import write_passport
+from basrec.passport_page import PAGE, render_passport
 from flows.config import build
 from flows.progress import stage_spinner
 from pipeline.config import DataConfig, NeighbourConfig
@@ -45,13 +45,14 @@ def prepare_folder(
     config = build(DataConfig, options)
     neighbours = build(NeighbourConfig, neighbour_options)
     with building(place) as work:
-        _fill(list(raw), work, config, neighbours, published, items)
+        _fill(list(raw), work, place, config, neighbours, published, items)
     return place
 
 
 def _fill(
     raw: list[Path],
     work: Path,
+    place: Path,
     config: DataConfig,
     neighbours: NeighbourConfig,
     published: PublishedCounts | None,
@@ -74,6 +75,7 @@ def _fill(
                 add_details(prepared, items, config.memory, config.threads)
         with stage_spinner("validate"):
             validate(prepared)
-        write_passport(prepared)
+        page = render_passport(prepared, place.resolve().name)
+        (prepared / PAGE).write_text(page, encoding="utf-8")
         for file in prepared.iterdir():
             shutil.move(file, work / file.name)

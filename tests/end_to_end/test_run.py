@@ -80,6 +80,7 @@ def test_the_main_job_ends_with_table_curves_and_report(
         "neighbours.parquet",
         "rejects.parquet",
         "passport.json",
+        "passport.html",
         "manifest.json",
     }
 

@@ -107,7 +107,7 @@ def test_prepare_options_reach_the_protocol(raw: Path, tmp_path: Path) -> None:
         (lambda folder: write(folder / "page", b"<html>\n"), "looks like an HTML page"),
         (lambda folder: write(folder / "cut.gz", broken_gzip()), "breaks off"),
         (lambda folder: write(folder / "csv", b"u,i,5.0,1300000000\n" * 9), "try --format"),
-        (lambda folder: write(folder / "few", sparse()), "nothing is left of the 5-core"),
+        (lambda folder: write(folder / "few", sparse()), "nothing is left of the core"),
     ],
 )
 def test_bad_dumps_are_told_and_leave_nothing(
