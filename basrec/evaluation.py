@@ -16,14 +16,14 @@ from basrec.model import Recommender
 from basrec.prepared import Prepared, read_prepared
 from basrec.ranking import rank_targets
 from basrec.run_folder import read_config
-from basrec.split import Split, leave_one_out
+from basrec.split import Split, examples_of
 
 
 def measure(
     model: Recommender, prepared: Prepared, split: Split, config: EvaluationConfig
 ) -> dict[str, float]:
-    """Rank the target of every user of a split among all items and average the metrics."""
-    return metrics_of(rank_targets(model, prepared, leave_one_out(prepared, split), config))
+    """Rank every target of a split among all items and average the metrics."""
+    return metrics_of(rank_targets(model, prepared, examples_of(prepared, split), config))
 
 
 def evaluate(
@@ -82,9 +82,12 @@ def write_metrics(
     }
     if stage1 is not None:
         metrics["stage1"] = stage1
-    metrics["users"] = {split: len(leave_one_out(prepared, split)) for split in splits}
+    examples = {split: examples_of(prepared, split) for split in splits}
+    metrics["users"] = {split: len(torch.unique(told.user)) for split, told in examples.items()}
+    metrics["targets"] = {split: len(told) for split, told in examples.items()}
     metrics["policy"] = {
         "ranking": "full",
+        "split": prepared.split,
         "seen": config.evaluation.seen,
         "ties": config.evaluation.ties,
         "candidates": "items and two ids that are none" if config.model.extra_ids else "items",

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from basrec.errors import InputError
 from basrec.prepared import Prepared
-from basrec.split import LEFT_OUT
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,12 @@ def build_sampler(
     `policy` is `train.negatives`; with `extra_id` also num_items + 1 is drawn (the reference).
     Errors: InputError where a user has every item, so that no negative is left.
     """
-    left_out = {"history": 0, "train": LEFT_OUT["train"] - 1, "any": prepared.items.shape[0]}[
-        policy
-    ]
     top = prepared.num_items + int(extra_id)
     lengths = prepared.offsets.diff()
     user = torch.repeat_interleave(torch.arange(prepared.num_users), lengths)
     place = torch.arange(len(user)) - prepared.offsets[user]
-    kept = place < lengths[user] - left_out
+    known = {"history": lengths, "train": prepared.bounds.train, "any": torch.zeros_like(lengths)}
+    kept = place < known[policy][user]
     pairs = torch.unique(user[kept] * (top + 1) + prepared.items.cpu()[kept])  # sorted
     owner = torch.div(pairs, top + 1, rounding_mode="floor")
     counts = torch.bincount(owner, minlength=prepared.num_users)

@@ -3,8 +3,10 @@
 Shapes: U users, V items, N interactions. Items are numbered 1..V; 0 is no item.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +15,32 @@ import torch
 from torch import Tensor
 
 from basrec.errors import InputError
-from basrec.files import digest_file
+from basrec.files import digest_file, read_json
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where each user's training part ends and its test part begins, in items from its start.
+
+    Shapes: train, test (U,), on the host; below 1 where a user has too few items.
+    """
+
+    train: Tensor
+    test: Tensor
+
+
+def bounds_by_place(offsets: Tensor, held_out: int = 1) -> Bounds:
+    """Hold out each user's last `held_out` items for test and as many before for validation."""
+    length = offsets.diff()
+    return Bounds(length - 2 * held_out, length - held_out)
 
 
 @dataclass(frozen=True)
 class Prepared:
     """The sequences of all users, one after the other, and each item's most similar item.
 
-    Shapes: items (N,), offsets (U + 1,), neighbour (V + 1,), where 0 means none.
+    Shapes: items (N,), offsets (U + 1,), neighbour (V + 1,), where 0 means none. `split` is the
+    rule by which `bounds` came about.
     """
 
     items: Tensor
@@ -28,6 +48,13 @@ class Prepared:
     neighbour: Tensor
     num_items: int
     digests: dict[str, str]
+    split: dict[str, Any] = field(default_factory=lambda: {"rule": "leave_one_out"})
+    own_bounds: Bounds | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        """The bounds of the split; by default those of leave-one-out."""
+        return self.own_bounds or bounds_by_place(self.offsets)
 
     @property
     def num_users(self) -> int:
@@ -36,13 +63,8 @@ class Prepared:
 
     def to(self, device: torch.device) -> "Prepared":
         """Move what the device works on; offsets stay on the host, which plans the batches."""
-        return Prepared(
-            self.items.to(device),
-            self.offsets,
-            self.neighbour.to(device),
-            self.num_items,
-            self.digests,
-        )
+        items, neighbour = self.items.to(device), self.neighbour.to(device)
+        return replace(self, items=items, neighbour=neighbour)
 
 
 def read_prepared(folder: Path) -> Prepared:
@@ -59,9 +81,33 @@ def read_prepared(folder: Path) -> Prepared:
     names = ["sequences.parquet", "items.parquet", "neighbours.parquet"]
     digests = {name: digest_file(folder / name) for name in names if (folder / name).exists()}
     neighbour = _read_neighbours(folder / "neighbours.parquet", num_items)
-    return Prepared(
-        torch.from_numpy(items), torch.from_numpy(offsets), neighbour, num_items, digests
+    places = torch.from_numpy(offsets)
+    split, bounds = _read_split(folder, places)
+    if split["rule"] != "leave_one_out":  # then it decides what a run comes to
+        digests["split"] = json.dumps(split, sort_keys=True)
+    return Prepared(torch.from_numpy(items), places, neighbour, num_items, digests, split, bounds)
+
+
+def _read_split(folder: Path, offsets: Tensor) -> tuple[dict[str, Any], Bounds]:
+    """Read the rule that the passport states, leave-one-out where there is none."""
+    path = folder / "passport.json"
+    split = read_json(path).get("protocol", {}).get("split") if path.exists() else None
+    if not isinstance(split, dict):
+        split = {"rule": "leave_one_out"}
+    if split["rule"] in ("leave_one_out", "last_n"):
+        return split, bounds_by_place(offsets, int(split.get("held_out", 1)))
+    if split["rule"] != "global_time":
+        raise InputError(
+            f"{path}: split {split['rule']!r} is not known; known: leave_one_out, last_n, "
+            "global_time; prepare it again"
+        )
+    table = _read_table(folder / "sequences.parquet", ["timestamps"])
+    times = np.asarray(table.column("timestamps").combine_chunks().flatten(), dtype=np.int64)
+    train, test = (
+        torch.from_numpy(np.diff(np.concatenate([[0], np.cumsum(times < split[name])])[offsets]))
+        for name in ("validation_from", "test_from")
     )
+    return split, Bounds(train, test)
 
 
 def _read_table(path: Path, columns: list[str]) -> pa.Table:

@@ -1,4 +1,6 @@
-"""The leave-one-out rule, read off the sequences.
+"""What is trained on and what is held out, read off the sequences by the folder's rule.
+
+Under leave-one-out, the default:
 
 | split | input | target |
 |---|---|---|
@@ -7,6 +9,7 @@
 | test | items[:-1] | items[-1] |
 
 It leaves out by place, not by time: a test target may lie before another user's training items.
+`last_n` holds out more items of each user, `global_time` all from a moment on.
 """
 
 from dataclasses import dataclass
@@ -18,12 +21,12 @@ from torch import Tensor
 from basrec.prepared import Prepared
 
 Split = Literal["train", "validation", "test"]
-LEFT_OUT: dict[Split, int] = {"train": 3, "validation": 2, "test": 1}
+HELD_OUT: tuple[Split, ...] = ("validation", "test")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """One input a user, as a stretch of the flat items; its target is the item just after.
+    """Inputs, each a stretch of the flat items; its target is the item just after.
 
     Shapes: user, start, length are (E,), on the host; users with an empty input have no example.
     """
@@ -46,8 +49,21 @@ class Examples:
         return Examples(self.user, self.start + self.length - kept, kept)
 
 
-def leave_one_out(prepared: Prepared, split: Split) -> Examples:
-    """Give the examples of a split, in the order of the users."""
-    length = prepared.offsets.diff() - LEFT_OUT[split]
-    user = torch.nonzero(length > 0).squeeze(1)
-    return Examples(user, prepared.offsets[user], length[user])
+def examples_of(prepared: Prepared, split: Split) -> Examples:
+    """Give the examples of a split, in the order of the users and of their targets.
+
+    Training has one input a user, whose every position aims at the next item; each held-out item is
+    a target of its own, predicted from all items of its user before it.
+    """
+    bounds = prepared.bounds
+    if split == "train":
+        length = bounds.train - 1
+        user = torch.nonzero(length > 0).squeeze(1)
+        return Examples(user, prepared.offsets[user], length[user])
+    ends = {"validation": bounds.test, "test": prepared.offsets.diff()}[split]
+    first = {"validation": bounds.train, "test": bounds.test}[split].clamp(min=1)
+    counts = (ends - first).clamp(min=0)
+    user = torch.repeat_interleave(torch.arange(prepared.num_users), counts)
+    earlier = counts.cumsum(0) - counts  # examples of the users before
+    place = first[user] + torch.arange(len(user)) - earlier[user]
+    return Examples(user, prepared.offsets[user], place)

@@ -36,7 +36,7 @@ from basrec.run_folder import (
     write_history,
     write_manifest,
 )
-from basrec.split import leave_one_out
+from basrec.split import HELD_OUT, examples_of
 from basrec.stages import OnEpoch, Work, run_stage, save_progress
 
 
@@ -69,9 +69,14 @@ def train(
     finished = find_finished(out, keys.run)
     if finished:
         return finished
-    examples = leave_one_out(data, "train")
+    examples = examples_of(data, "train")
     if len(examples) == 0:
-        raise InputError(f"{prepared}: no user has the 4 interactions that training needs")
+        raise InputError(
+            f"{prepared}: no user has the interactions that training needs (leave-one-out: 4)"
+        )
+    for split in HELD_OUT:
+        if len(examples_of(data, split)) == 0:
+            raise InputError(f"{prepared}: no {split} target under the split {data.split}")
     sampler = build_sampler(data, config.train.negatives, config.model.extra_ids, device)
     with machine_errors(f"{out}: writing the run folder"):
         folder = open_work_folder(out, bool(resume))

@@ -17,7 +17,7 @@ from basrec.negatives import build_sampler
 from basrec.objectives import basrec_objective, main_objective
 from basrec.prepared import Prepared
 from basrec.rng import generator
-from basrec.split import leave_one_out
+from basrec.split import examples_of
 
 SLOTS = 9
 
@@ -34,7 +34,7 @@ def make_model(num_items: int) -> Recommender:
 
 
 def make_batch(prepared: Prepared) -> Batch:
-    examples = leave_one_out(prepared, "train")
+    examples = examples_of(prepared, "train")
     sampler = build_sampler(prepared, "any", False, torch.device("cpu"))
     streams = generator(1, "shuffle"), generator(1, "draws")
     return next(iter(draw_batches(prepared, examples, sampler, 16, SLOTS, *streams)))

@@ -10,7 +10,7 @@ from basrec.model import Recommender, build_recommender
 from basrec.prepared import Prepared
 from basrec.ranking import encode_last, rank_targets
 from basrec.rng import generator
-from basrec.split import leave_one_out
+from basrec.split import examples_of
 
 
 def make(extra_ids: bool = False) -> Recommender:
@@ -49,7 +49,7 @@ def test_ranks_equal_a_naive_ranking(seen: str, ties: str, extra_ids: bool) -> N
     with torch.no_grad():
         model.items.weight[3] = model.items.weight[5]  # ties
     policy = EvaluationConfig(seen=seen, ties=ties, block_size=3)
-    examples = leave_one_out(prepared, "test")
+    examples = examples_of(prepared, "test")
     ranks = rank_targets(model, prepared, examples, policy)
     model.eval()
     with torch.no_grad():
@@ -69,7 +69,7 @@ def test_a_repeated_target_keeps_its_score_under_mask_and_loses_it_under_zero(
 ) -> None:
     # User 4 aims at item 3, which the input holds already, as it holds item 1.
     model, prepared = make(), make_prepared()
-    examples = leave_one_out(prepared, "test").take(torch.tensor([3]))
+    examples = examples_of(prepared, "test").take(torch.tensor([3]))
     output = torch.ones(1, 4)
     monkeypatch.setattr(ranking, "encode_last", lambda *_: output)
     with torch.no_grad():
@@ -92,7 +92,7 @@ def test_extra_ids_rank_two_more_candidates() -> None:
 def test_block_size_does_not_change_the_ranks(prepared: Prepared) -> None:
     config = ModelConfig(embedding_size=8, max_length=10)
     model = build_recommender(prepared.num_items, config, generator(1, "weights"))
-    examples = leave_one_out(prepared, "validation")
+    examples = examples_of(prepared, "validation")
     one, many = (
         rank_targets(model, prepared, examples, EvaluationConfig(block_size=size))
         for size in (7, 1000)
@@ -103,5 +103,5 @@ def test_block_size_does_not_change_the_ranks(prepared: Prepared) -> None:
 def test_ranking_leaves_the_model_in_training(prepared: Prepared) -> None:
     model = build_recommender(prepared.num_items, ModelConfig(), generator(1, "weights"))
     model.train()
-    rank_targets(model, prepared, leave_one_out(prepared, "test"), EvaluationConfig())
+    rank_targets(model, prepared, examples_of(prepared, "test"), EvaluationConfig())
     assert model.training
