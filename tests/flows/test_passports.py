@@ -1,0 +1,86 @@
+"""The passport on the terminal and as a page, alone and compared."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import dense_rows
+
+Write = Callable[..., Path]
+
+
+def basrec(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *words]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def two(write_dump: Write, tmp_path: Path) -> tuple[Path, Path]:
+    raw = str(write_dump([*dense_rows(), ("u0", "i0", 30)]))
+    meta = tmp_path / "meta.json"
+    meta.write_text(json.dumps({"asin": "i0", "title": "A <b>fine</b> thing"}))
+    for name, options in (("one", ["--items", str(meta)]), ("two", ["--policy", "strict"])):
+        done = basrec(tmp_path, "prepare", raw, "--out", name, "--format", "auto", *options)
+        assert done.returncode == 0, done.stderr
+    return tmp_path / "one", tmp_path / "two"
+
+
+def test_a_page_of_its_own_is_in_the_folder(two: tuple[Path, Path]) -> None:
+    page = (two[0] / "passport.html").read_text()
+    assert page.count("<svg") == 4
+    assert "A &lt;b&gt;fine&lt;/b&gt; thing (i0)" in page
+    assert not re.search(r"(src|href)=[\"']https?:", page)
+    assert re.search(r"<td>5-core of interactions</td><td>6</td><td>6</td><td>37</td>", page)
+
+
+def test_passport_shows_one_folder(two: tuple[Path, Path], tmp_path: Path) -> None:
+    done = basrec(tmp_path, "passport", "one", "--out", "page.html")
+    assert "format: amazon_2018" in done.stdout
+    assert "5-core of interactions" in done.stdout
+    assert (tmp_path / "page.html").read_text() == (two[0] / "passport.html").read_text()
+
+
+def test_passport_compares_two(two: tuple[Path, Path], tmp_path: Path) -> None:
+    done = basrec(tmp_path, "passport", "one", "two")
+    assert "protocol.counting" in done.stdout and "core.interactions" in done.stdout
+    page = (tmp_path / "passports.html").read_text()
+    assert "<td>core.interactions</td><td>37</td><td>36</td>" in page
+    same = basrec(tmp_path, "passport", "one", "one")
+    assert "the same" in same.stdout
+
+
+def test_a_folder_without_passport_is_told(tmp_path: Path) -> None:
+    done = basrec(tmp_path, "passport", "nowhere")
+    assert done.returncode == 2
+    assert "nowhere/passport.json: no such file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--columns", "who=1"], "--columns 'who=1': write role=column"),
+        (["--columns", "user=1,item=2"], "table.time"),
+        (["--columns", "user=0,item=2,time=3"], "table.user"),
+        (["--policy", "lax"], "config key 'policy' = 'lax'"),
+        (["--sample-users", "2"], "config key 'sample_users' = 2.0"),
+        (["--set", "repeat=first"], "did you mean 'repeats'"),
+        (["--max-rejects", "-1"], "max_rejects"),
+        (["--since", "2020-01-02", "--until", "2020-01-01"], "since is later than until"),
+        (["--ties", "refuse", "--split", "by_mood"], "split"),
+    ],
+)
+def test_options_that_make_no_sense_are_told(
+    words: list[str], told: str, write_dump: Write, tmp_path: Path
+) -> None:
+    raw = str(write_dump(dense_rows()))
+    table = ["--format", "table"] if "--columns" in words else []
+    done = basrec(tmp_path, "prepare", raw, "--out", "out", *table, *words)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert told in done.stderr
+    assert not (tmp_path / "out").exists()
