@@ -1,5 +1,5 @@
--- The interactions of a share of the users, drawn by a digest of the seed and the user's id, so that
--- a user's fate depends on nothing else.
+-- The interactions of a share of the users, drawn by a digest of seed and id, so that a user's
+-- fate depends on nothing else.
 -- Grain: one interaction. Key: row. Inputs: kept, policy.
 select
     k.user,

@@ -5,7 +5,8 @@ with met as (
     select
         s.user,
         case any_value(p.id_order) when 'reference' then min(s.row) end as first_row,
-        case any_value(p.id_order) when 'random' then md5(any_value(p.seed) || ':' || s.user) end as draw
+        case any_value(p.id_order) when 'random' then md5(any_value(p.seed) || ':' || s.user) end
+            as draw
     from survivors as s
     cross join policy as p
     group by s.user

@@ -4,7 +4,8 @@ with met as (
     select
         w.item,
         case any_value(p.id_order) when 'reference' then min(w.place) end as first_place,
-        case any_value(p.id_order) when 'random' then md5(any_value(p.seed) || ':' || w.item) end as draw
+        case any_value(p.id_order) when 'random' then md5(any_value(p.seed) || ':' || w.item) end
+            as draw
     from walk as w
     cross join policy as p
     group by w.item

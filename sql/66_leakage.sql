@@ -32,7 +32,8 @@ judged as (
     select
         t.place,
         coalesce(
-            t.timestamp < (select max(l.newest) from latest as l where l.user_id != t.user_id), false
+            t.timestamp < (select max(l.newest) from latest as l where l.user_id != t.user_id),
+            false
         ) as is_leak,
         1.0 - coalesce(m.up_to_here, 0) / greatest(total.num_train, 1) as share_newer
     from parts as t

@@ -1,5 +1,6 @@
--- How unevenly items are used: interactions of the items at ranks 1, 2, 4, ... and the last, and the
--- share of all interactions down to there. Grain: one rank. Key: rank. Input: numbered. Order: rank.
+-- How unevenly items are used: interactions of the items at ranks 1, 2, 4, ... and the last, and
+-- the share of all interactions down to there.
+-- Grain: one rank. Key: rank. Input: numbered. Order: rank.
 with counted as (
     select
         item_id,

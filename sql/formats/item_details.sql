@@ -7,10 +7,33 @@ with parsed as (
         row,
         problem,
         json_extract_string(
-            json, ['$.parent_asin', '$.asin', '$.business_id', '$.title', '$.name', '$.brand', '$.store']
+            json,
+            [
+                '$.parent_asin',
+                '$.asin',
+                '$.business_id',
+                '$.title',
+                '$.name',
+                '$.brand',
+                '$.store'
+            ]
         ) as fields,
-        coalesce(json_extract(json, '$.categories'), json_extract(json, '$.category')) as categories
+        coalesce(json_extract(json, '$.categories'), json_extract(json, '$.category')) as told
     from json_lines
+),
+
+named as (
+    select
+        row,
+        problem,
+        fields,
+        case
+            when json_type(told) = 'VARCHAR' then string_split(json_extract_string(told, '$'), ', ')
+            when json_type(told) = 'ARRAY' and json_type(told, '$[0]') = 'ARRAY'
+                then json_extract_string(told, '$[*][*]')
+            when json_type(told) = 'ARRAY' then json_extract_string(told, '$[*]')
+        end as names
+    from parsed
 )
 
 select
@@ -19,15 +42,8 @@ select
     coalesce(fields[1], fields[2], fields[3]) as item,
     trim(coalesce(fields[4], fields[5])) as title,
     trim(coalesce(fields[6], fields[7])) as brand,
-    case
-        when json_type(categories) = 'VARCHAR'
-            then string_split(json_extract_string(categories, '$'), ', ')
-        when json_type(categories) = 'ARRAY' and json_type(categories, '$[0]') = 'ARRAY'
-            then list_filter(
-                json_extract_string(categories, '$[*][*]'),
-                lambda name, place:
-                list_position(json_extract_string(categories, '$[*][*]'), name) = place
-            )
-        when json_type(categories) = 'ARRAY' then json_extract_string(categories, '$[*]')
-    end as categories
-from parsed
+    list_select(
+        names,
+        list_filter(range(1, len(names) + 1), lambda n: list_position(names, names[n]) = n)
+    ) as categories
+from named

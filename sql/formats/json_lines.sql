@@ -3,18 +3,29 @@
 -- A string's escapes become JSON's: pairs of backslashes are put aside (chr(1)), quotes are bared,
 -- the double one is escaped, \xNN becomes \u00NN.
 -- Grain: one raw line. Key: row. Input: lines (row, text, problem).
-with told as (
+with strict as (
     select
         row,
         text,
         problem,
+        problem is null and json_valid(text) as is_json
+    from lines
+),
+
+loose as (
+    select
+        row,
+        text,
+        problem,
+        is_json,
         case
-            when problem is not null then null
-            when json_valid(text) then text
-            when regexp_matches(text, '^\s*\{\s*u?''') then array_to_string(
+            when
+                problem is null and not is_json and regexp_matches(text, '^\s*\{\s*u?''')
+                then array_to_string(
                 list_transform(
                     regexp_extract_all(
-                        text, 'u?''(?:[^''\\]|\\.)*''|u?"(?:[^"\\]|\\.)*"|[^''",:{}\[\]\s]+|[{}\[\],:''"]'
+                        text,
+                        'u?''(?:[^''\\]|\\.)*''|u?"(?:[^"\\]|\\.)*"|[^''",:{}\[\]\s]+|[{}\[\],:''"]'
                     ),
                     lambda token: case
                         when token = 'None' then 'null'
@@ -41,20 +52,30 @@ with told as (
                 ),
                 ''
             )
+        end as made
+    from strict
+),
+
+told as (
+    select
+        row,
+        text,
+        problem,
+        case
+            when is_json then text
+            when json_valid(made) then made
         end as json
-    from lines
+    from loose
 )
 
 select
     row,
     text,
-    case when json_valid(json) then json end as json,
-    coalesce(
-        problem,
-        case
-            when json_valid(json) then null
-            when starts_with(ltrim(text), '{') then 'truncated'
-            else 'not_json'
-        end
-    ) as problem
+    json,
+    case
+        when problem is not null then problem
+        when json is not null then null
+        when starts_with(ltrim(text), '{') then 'truncated'
+        else 'not_json'
+    end as problem
 from told

@@ -2,35 +2,54 @@
 -- told by splitting at the quotes: every second piece lies between two, and an empty piece outside
 -- is a doubled quote. Header lines are no rows.
 -- Grain: one raw line. Key: row. Inputs: lines (row, text, problem), layout (one row).
-with cut as (
+with stripped as (
     select
         t.row,
         t.text,
         t.problem,
-        string_split(
-            case
-                when p.quotes and contains(t.text, '"') then array_to_string(
-                    list_transform(
-                        string_split(rtrim(t.text, chr(13) || chr(10)), '"'),
-                        lambda piece, place: case
-                            when place % 2 = 0 then piece
-                            when
-                                piece = '' and place > 1
-                                and place < len(string_split(rtrim(t.text, chr(13) || chr(10)), '"'))
-                                then '"'
-                            else replace(piece, p.delimiter, chr(31))
-                        end
-                    ),
-                    ''
-                )
-                when p.quotes then replace(rtrim(t.text, chr(13) || chr(10)), p.delimiter, chr(31))
-                else rtrim(t.text, chr(13) || chr(10))
-            end,
-            case when p.quotes then chr(31) else p.delimiter end
-        ) as fields
+        p.delimiter,
+        rtrim(t.text, chr(13) || chr(10)) as line,
+        p.quotes and contains(t.text, '"') as is_quoted
     from lines as t
     cross join layout as p
     where p.header is null or rtrim(t.text, chr(13) || chr(10)) != p.header
+),
+
+pieces as (
+    select
+        row,
+        text,
+        problem,
+        delimiter,
+        line,
+        is_quoted,
+        case when is_quoted then string_split(line, '"') end as parts
+    from stripped
+),
+
+cut as (
+    select
+        row,
+        text,
+        problem,
+        case
+            when not is_quoted then string_split(line, delimiter)
+            else string_split(
+                array_to_string(
+                    list_transform(
+                        range(1, len(parts) + 1),
+                        lambda n: case
+                            when n % 2 = 0 then parts[n]
+                            when parts[n] = '' and n > 1 and n < len(parts) then '"'
+                            else replace(parts[n], delimiter, chr(31))
+                        end
+                    ),
+                    ''
+                ),
+                chr(31)
+            )
+        end as fields
+    from pieces
 )
 
 select
