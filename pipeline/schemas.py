@@ -6,6 +6,7 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 import pyarrow
+import pyarrow.parquet
 from pandera.errors import SchemaError, SchemaErrors
 
 from pipeline.errors import InputError
@@ -50,6 +51,8 @@ NEIGHBOURS = pyarrow.schema(
 )
 
 OPTIONAL = ("neighbours.parquet", "item_details.parquet")
+BY_EXTREMES = ("interactions.parquet",)
+"""Files of which nothing but bounds is checked, so that no row need be read."""
 BATCH_ROWS = 1_000_000
 """Long files are checked in batches of so many rows, to bound the memory."""
 
@@ -111,6 +114,10 @@ def check_file(path: Path) -> None:
     """
     schema, lazy = CHECKS[path.name], pl.scan_parquet(path)
     try:
+        extremes = _extremes(path) if path.name in BY_EXTREMES else None
+        if extremes is not None:
+            schema.validate(extremes, lazy=True)
+            return
         num_rows = int(lazy.select(pl.len()).collect().item())
         for start in range(0, max(num_rows, 1), BATCH_ROWS):
             schema.validate(lazy.slice(start, BATCH_ROWS).collect(), lazy=True)
@@ -118,6 +125,29 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: {_told(exc)}; make the folder again") from exc
     except (pl.exceptions.PolarsError, OSError) as exc:
         raise InputError(f"{path}: cannot be read ({exc}); make the folder again") from exc
+
+
+def _extremes(path: Path) -> pl.DataFrame | None:
+    """Give each row group's least and greatest values, and a null where it holds any.
+
+    All that is checked of these columns are bounds, and the file's footer has them without reading
+    a row; None where it has not.
+    """
+    footer = pyarrow.parquet.read_metadata(path)
+    types = pl.read_parquet_schema(path)
+    rows: list[dict[str, Any]] = []
+    for group in range(footer.num_row_groups):
+        least, greatest, empty = {}, {}, {}
+        for place, name in enumerate(types):
+            told = footer.row_group(group).column(place).statistics
+            if told is None or not told.has_null_count:
+                return None
+            if not told.has_min_max and told.null_count < footer.row_group(group).num_rows:
+                return None
+            least[name], greatest[name] = (told.min, told.max) if told.has_min_max else (None, None)
+            empty[name] = None if told.null_count else least[name]
+        rows += [least, greatest, empty]
+    return pl.DataFrame(rows, schema=types) if rows else None
 
 
 def validate(prepared: Path) -> None:
