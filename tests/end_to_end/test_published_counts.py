@@ -70,11 +70,66 @@ def test_a_cut_off_line_is_the_one_reject(shared: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "format_name",
-    ["amazon_2014", "amazon_2018", "amazon_ratings_2014", "amazon_ratings_2018", "yelp"],
+    ("raw", "format_name", "core"),
+    [
+        ("Magazine_Subscriptions.csv.gz", "amazon_ratings_2018", (294, 132, 2_027)),
+        ("AMAZON_FASHION_5.json.gz", "amazon_2018", (374, 8, 2_962)),
+    ],
+)
+def test_complete_real_dumps_counting_pairs(
+    shared: Path, tmp_path: Path, raw: str, format_name: str, core: tuple[int, ...]
+) -> None:
+    config = DataConfig(format=format_name, counting="pairs")
+    passport = run(shared / "data" / "raw" / raw, tmp_path, config)
+    sizes = passport["core"]["users"], passport["core"]["items"]
+    assert (*sizes, passport["repeats"]["distinct_pairs"]) == core
+    once = config.model_copy(update={"repeats": "first"})
+    assert (
+        tuple(run(shared / "data" / "raw" / raw, tmp_path / "once", once)["core"].values()) == core
+    )
+
+
+def make_dump(shared: Path, source: Path, out: Path, layout: str, *options: str) -> Any:
+    """Wrap sequences in shells and bad rows; give the truth."""
+    tool, truth = shared / "tools" / "make_raw_dump.py", out.with_suffix(".truth")
+    command = [sys.executable, str(tool), str(source), "--format", layout]
+    command += ["--out", str(out), "--truth", str(truth), *options]
+    subprocess.run(command, check=True, capture_output=True)
+    return json.loads(truth.read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "sequences", "layout"),
+    [
+        ("beauty", "Beauty", "amazon_2014_loose"),
+        ("sports", "Sports_and_Outdoors", "amazon_2023"),
+        ("yelp", "Yelp", "yelp"),
+        ("home", "Home", "amazon_ratings_2018"),
+    ],
+)
+def test_the_four_published_statistics_from_dumps_with_shells(
+    shared: Path, tmp_path: Path, name: str, sequences: str, layout: str
+) -> None:
+    source = shared / "data" / "sequences" / f"{sequences}.txt.gz"
+    options = ["--shell", "1", "--bad", "100", "--seed", "3"]
+    truth = make_dump(shared, source, tmp_path / "dump", layout, *options)
+    config = DataConfig(format=layout.removesuffix("_loose"))
+    passport = run(tmp_path / "dump", tmp_path, config, load_dataset(name).published)
+    assert set(passport["published"]["difference"].values()) == {0}
+    assert passport["digest"] == truth["sequences_sha256"]
+    assert sum(passport["rejected_rows"].values()) == sum(truth["bad_rows"].values())
+
+
+@pytest.mark.parametrize("asked", ["named", "auto"])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        *("amazon_2014", "amazon_2014_loose", "amazon_2018", "amazon_2023", "yelp"),
+        *("amazon_ratings_2014", "amazon_ratings_2018", "amazon_ratings_2023"),
+    ],
 )
 def test_dumps_with_shells_and_bad_rows_give_back_their_truth(
-    shared: Path, tmp_path: Path, format_name: str
+    shared: Path, tmp_path: Path, layout: str, asked: str
 ) -> None:
     source = tmp_path / "sequences.txt"
     # Whole users of a real file keep no 5-core of their own; a dense made-up one does.
@@ -82,14 +137,10 @@ def test_dumps_with_shells_and_bad_rows_give_back_their_truth(
         f"{u} " + " ".join(str((u * 7 + 3 * n) % 60 + 1) for n in range(8)) for u in range(1, 301)
     ]
     source.write_text("\n".join(lines) + "\n")
-    raw, truth_file = tmp_path / "dump.gz", tmp_path / "truth.json"
-    tool = shared / "tools" / "make_raw_dump.py"
     options = ["--shell", "3", "--layers", "4", "--bad", "25", "--seed", "5"]
-    command = [sys.executable, str(tool), str(source), "--format", format_name]
-    command += ["--out", str(raw), "--truth", str(truth_file), *options]
-    subprocess.run(command, check=True, capture_output=True)
-    truth = json.loads(truth_file.read_text())
-    passport = run(raw, tmp_path, DataConfig(format=format_name))
+    truth = make_dump(shared, source, tmp_path / "dump.gz", layout, *options)
+    config = DataConfig(format="auto" if asked == "auto" else layout.removesuffix("_loose"))
+    passport = run(tmp_path / "dump.gz", tmp_path, config)
     assert passport["core"] == truth["core"]
     assert passport["digest"] == truth["sequences_sha256"]
     bad = sum(truth["bad_rows"].values())
