@@ -1,19 +1,18 @@
 """DuckDB's answer against plain Python's, over random dumps and every combination of policies."""
 
 import itertools
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import DataConfig, unix_seconds
-from pipeline.engine import open_engine
+from pipeline.engine import Engine, open_engine
 from pipeline.errors import InputError
 from pipeline.keeping import keep
 from pipeline.passport import digest_lines
@@ -21,6 +20,7 @@ from pipeline.preparation import _number
 from pipeline.schemas import INTERACTIONS
 from tests.pipeline.plain_engine import Plain, Row, prepare_plainly
 
+Workshop = tuple[Engine, Path]
 START = 1_546_300_800  # 2019-01-01
 CHOICES: dict[str, tuple[Any, ...]] = {
     "counting": ("interactions", "pairs"),
@@ -48,32 +48,35 @@ rows = st.lists(
 )
 
 
-def both(dump: list[Row], combination: tuple[Any, ...], seed: int) -> None:
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    folder = tmp_path_factory.mktemp("engines")
+    with open_engine(folder, "512MB", 1) as engine:
+        yield engine, folder
+
+
+def both(workshop: Workshop, dump: list[Row], combination: tuple[Any, ...], seed: int) -> None:
     """Compare the engines on one dump and one combination of policies."""
+    engine, folder = workshop
     values = dict(zip(CHOICES, combination, strict=True))
     since, until = values.pop("window")
     least_user, least_item = values.pop("minimums")
     own = values | {"min_user_count": least_user, "min_item_count": least_item, "seed": seed}
-    config = DataConfig.model_validate(own | {"since": since, "until": until, "threads": 1})
+    config = DataConfig.model_validate(own | {"since": since, "until": until})
     times = {"since": unix_seconds(since), "until": unix_seconds(until)}
     expected = prepare_plainly(dump, own | times)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        columns = list(zip(*dump, strict=True))
-        table = pa.Table.from_arrays([pa.array(column) for column in columns], INTERACTIONS.names)
-        pq.write_table(table.cast(INTERACTIONS), folder / "interactions.parquet")
-        with open_engine(folder, "256MB", 1) as engine:
-            engine.parquet("interactions", folder / "interactions.parquet")
-            if expected is None:
-                with pytest.raises(InputError, match="nothing is left"):
-                    keep(engine, config)
-                return
-            _, rounds = keep(engine, config)
-            _number(engine, folder)
-            digest = digest_lines(engine.batches("45_original_lines"))
-        compare(folder, expected, digest)
-        sizes = [(entry["users"], entry["items"], entry["interactions"]) for entry in rounds]
-        assert sizes == expected.rounds
+    columns = list(zip(*dump, strict=True))
+    table = pa.Table.from_arrays([pa.array(column) for column in columns], INTERACTIONS.names)
+    engine.register("interactions", table.cast(INTERACTIONS))
+    if expected is None:
+        with pytest.raises(InputError, match="nothing is left"):
+            keep(engine, config)
+        return
+    _, rounds = keep(engine, config)
+    _number(engine, folder)
+    compare(folder, expected, digest_lines(engine.batches("45_original_lines")))
+    sizes = [(entry["users"], entry["items"], entry["interactions"]) for entry in rounds]
+    assert sizes == expected.rounds
 
 
 def compare(folder: Path, expected: Plain, digest: str) -> None:
@@ -90,7 +93,7 @@ def compare(folder: Path, expected: Plain, digest: str) -> None:
 
 
 @pytest.mark.parametrize("part", range(8))
-def test_every_combination_of_policies(part: int) -> None:
+def test_every_combination_of_policies(workshop: Workshop, part: int) -> None:
     """Each combination on a dump of its own, of 60 rows drawn by its place in the list."""
     import random
 
@@ -107,7 +110,7 @@ def test_every_combination_of_policies(part: int) -> None:
             for number in range(1, 61)
         ]
         try:
-            both(dump, combination, seed=place)
+            both(workshop, dump, combination, seed=place)
         except AssertionError as exc:
             raise AssertionError(f"{combination} on the dump of seed {place}") from exc
 
@@ -118,26 +121,32 @@ def test_every_combination_of_policies(part: int) -> None:
     seed=st.integers(0, 3),
 )
 @settings(
-    max_examples=200,
+    max_examples=300,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
 def test_random_dumps(
-    drawn: list[tuple[str, str, float | None, int]], combination: tuple[Any, ...], seed: int
+    workshop: Workshop,
+    drawn: list[tuple[str, str, float | None, int]],
+    combination: tuple[Any, ...],
+    seed: int,
 ) -> None:
-    both([(*row, number) for number, row in enumerate(drawn, start=1)], combination, seed)
+    dump = [(*row, number) for number, row in enumerate(drawn, start=1)]
+    both(workshop, dump, combination, seed)
 
 
-def test_ids_that_share_a_number_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_that_share_a_number_are_told_apart(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With four bits of the hash ids collide; the next numbering must give the right answer."""
     dump = [(f"u{n % 9}", f"i{n % 7}", 5.0, START + 86_400 * n, n) for n in range(1, 200)]
     combination = tuple(choices[0] for choices in CHOICES.values())
     monkeypatch.setattr("pipeline.keeping.SALTS", (("", 2), ("a", 64)))
-    both(dump, combination, seed=0)
+    both(workshop, dump, combination, seed=0)
     monkeypatch.setattr("pipeline.keeping.SALTS", (("", 2),))
     with pytest.raises(Exception, match="share their numbers"):
-        both(dump, combination, seed=0)
+        both(workshop, dump, combination, seed=0)
 
 
 def test_a_policy_that_is_not_combined_here_would_be_noticed() -> None:
