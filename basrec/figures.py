@@ -45,6 +45,7 @@ def core_rounds(rounds: list[dict[str, Any]]) -> str:
         values = [entry[name] for entry in rounds]
         axes.plot(range(len(values)), values, marker="o", color=colour, label=name)
     axes.set_yscale("log")
+    axes.set_xticks(range(0, len(rounds), max(1, len(rounds) // 8)))
     _label(axes, "left after each round of the k-core", "round")
     axes.legend(frameon=False, labelcolor=INK, fontsize=8)
     return _svg(figure)

@@ -7,13 +7,15 @@ import typer
 
 from pipeline.formats import FORMATS
 
-FORMAT_HELP = f"The raw layout: {', '.join(FORMATS)}, or auto.  [default: amazon_2014]"
+FORMAT_HELP = f"The raw layout: {', '.join(FORMATS)}, or auto."
 DataOverrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any key of the data section; repeatable."),
 ]
 RawFiles = Annotated[list[Path], typer.Argument(help="Raw files, folders or patterns.")]
-Format = Annotated[str | None, typer.Option("--format", help=FORMAT_HELP)]
+Format = Annotated[
+    str | None, typer.Option("--format", help=FORMAT_HELP, show_default="amazon_2014")
+]
 Columns = Annotated[
     str | None,
     typer.Option(help="For table: names or places from 1, as user=1,item=2,rating=3,time=4."),
@@ -30,7 +32,7 @@ AllowTruncated = Annotated[
     bool, typer.Option("--allow-truncated", help="Keep the good part of a broken file.")
 ]
 MaxRejects = Annotated[
-    float | None, typer.Option(help="The largest share of bad rows.  [default: 0.01]")
+    float | None, typer.Option(help="The largest share of bad rows.", show_default="0.01")
 ]
 Memory = Annotated[str, typer.Option(help="The most memory for DuckDB, for example 4GB.")]
 Threads = Annotated[int, typer.Option(help="CPU threads for DuckDB.")]
@@ -84,27 +86,53 @@ def prepare(
         typer.Option(help="A known dataset's protocol, or the name of a folder in data/prepared."),
     ] = None,
     policy: Annotated[
-        str | None, typer.Option(help="Named set of rules: published or strict.")
+        str | None,
+        typer.Option(help="Named set of rules: published or strict.", show_default="published"),
     ] = None,
-    min_count: Annotated[int | None, typer.Option(help="k of the k-core.  [default: 5]")] = None,
-    min_user_count: Annotated[int | None, typer.Option(help="Another k for users.")] = None,
-    min_item_count: Annotated[int | None, typer.Option(help="Another k for items.")] = None,
+    min_count: Annotated[
+        int | None, typer.Option(help="k of the k-core.", show_default="5")
+    ] = None,
+    min_user_count: Annotated[
+        int | None, typer.Option(help="Another k for users.", show_default="--min-count")
+    ] = None,
+    min_item_count: Annotated[
+        int | None, typer.Option(help="Another k for items.", show_default="--min-count")
+    ] = None,
     counting: Annotated[
-        str | None, typer.Option(help="What the k-core counts: interactions or pairs.")
+        str | None,
+        typer.Option(
+            help="What the k-core counts: interactions or pairs.", show_default="interactions"
+        ),
     ] = None,
     since: Annotated[str | None, typer.Option(help="From this time on (UTC), inclusive.")] = None,
     until: Annotated[str | None, typer.Option(help="Up to this time (UTC), inclusive.")] = None,
     min_rating: Annotated[float | None, typer.Option(help="Rated at least this.")] = None,
-    repeats: Annotated[str | None, typer.Option(help="keep, first or last.")] = None,
-    duplicates: Annotated[str | None, typer.Option(help="Equal rows: keep or drop.")] = None,
-    ties: Annotated[
-        str | None, typer.Option(help="Order at one time: file, item or refuse.")
+    repeats: Annotated[
+        str | None, typer.Option(help="keep, first or last.", show_default="keep")
     ] = None,
-    id_order: Annotated[str | None, typer.Option(help="reference, sorted or random.")] = None,
-    sample_users: Annotated[float | None, typer.Option(help="Keep this share of users.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the sample and of random ids.")] = None,
-    split: Annotated[str | None, typer.Option(help="leave_one_out, last_n or global_time.")] = None,
-    held_out: Annotated[int | None, typer.Option(help="n of the split last_n.")] = None,
+    duplicates: Annotated[
+        str | None, typer.Option(help="Equal rows: keep or drop.", show_default="keep")
+    ] = None,
+    ties: Annotated[
+        str | None,
+        typer.Option(help="Order at one time: file, item or refuse.", show_default="file"),
+    ] = None,
+    id_order: Annotated[
+        str | None, typer.Option(help="reference, sorted or random.", show_default="reference")
+    ] = None,
+    sample_users: Annotated[
+        float | None, typer.Option(help="Keep this share of users.", show_default="all")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the sample and of random ids.", show_default="0")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="leave_one_out, last_n or global_time.", show_default="leave_one_out"),
+    ] = None,
+    held_out: Annotated[
+        int | None, typer.Option(help="n of the split last_n.", show_default="1")
+    ] = None,
     columns: Columns = None,
     time_unit: TimeUnit = None,
     time_format: TimeFormat = None,
@@ -172,7 +200,9 @@ def passport(
     other: Annotated[Path | None, typer.Argument(help="Another, to compare it with.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The page to write.  [default: in the folder; passports.html for two]"),
+        typer.Option(
+            help="The page to write.", show_default="in the folder; passports.html for two"
+        ),
     ] = None,
 ) -> None:
     """Show how a dataset came about, or in what two differ, and write it as a page."""

@@ -18,7 +18,12 @@ def show_manifest(manifest: Manifest) -> None:
     """Show what a stage did."""
     done = "reused" if manifest.reused else f"{manifest.seconds:.1f} s"
     counts = ", ".join(f"{name} {number:,}" for name, number in manifest.rows.items())
-    console.print(f"{manifest.stage}: {done}; {counts}; {manifest.folder}", highlight=False)
+    read_as = f"; read as {manifest.config['format']}" if "format" in manifest.config else ""
+    console.print(
+        f"{manifest.stage}: {done}{read_as}; {counts}; {manifest.folder}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def show_runs(runs: list[Path]) -> None:

@@ -68,7 +68,7 @@ def evaluate(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Finished run folders, the base one first.")],
     out: Annotated[
-        Path | None, typer.Option(help="The page to write.  [default: in the first run]")
+        Path | None, typer.Option(help="The page to write.", show_default="in the first run")
     ] = None,
 ) -> None:
     """Write one self-contained HTML page that compares runs."""
