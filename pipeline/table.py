@@ -32,7 +32,7 @@ def is_parquet(path: Path) -> bool:
 def text_layout(files: list[Path], table: TableConfig, member: str) -> dict[str, Any]:
     """Find out where the columns of a text table are; one row for the statements.
 
-    Errors: InputError for a column that is not there.
+    Errors: InputError for a column that is not there, and for files with different headers.
     """
     line = first_line(files, member)
     delimiter = table.delimiter or find_delimiter(line)
@@ -40,6 +40,12 @@ def text_layout(files: list[Path], table: TableConfig, member: str) -> dict[str,
     has_header = table.header
     if has_header is None:
         has_header = any(isinstance(column, str) for column in table.columns())
+    for other in files[1:] if has_header else []:
+        if first_line([other], member) != line:
+            raise InputError(
+                f"{other}: its header is not that of {files[0]}; prepare them one by one, or give "
+                "all of them the same columns"
+            )
     names = cells if has_header else []
     places = {
         f"{role}_place": _place(files[0], column, names, len(cells))

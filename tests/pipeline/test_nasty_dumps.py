@@ -192,6 +192,19 @@ def test_a_table_with_quoted_line_ends(tmp_path: Path) -> None:
         read(raw, tmp_path / "in", format="table", table=table)
 
 
+def test_tables_with_different_headers_are_not_mixed(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "a.csv").write_text(f"u,i,t\na,x,{TIME}\n")
+    (folder / "b.csv").write_text(f"u,i,t\nb,y,{TIME}\n")
+    table = {"user": "u", "item": "i", "time": "t"}
+    good, bad = read(folder, tmp_path / "in", format="table", table=table)
+    assert good["user"].to_list() == ["a", "b"] and len(bad) == 0
+    (folder / "b.csv").write_text(f"i,u,t\nb,y,{TIME}\n")
+    with pytest.raises(InputError, match=r"b.csv: its header is not that of .*a.csv"):
+        read(folder, tmp_path / "in", format="table", table=table)
+
+
 def test_a_table_that_lacks_a_column_is_told(tmp_path: Path) -> None:
     raw = tmp_path / "raw.tsv"
     raw.write_text(f"a\tb\tc\nu\ti\t{TIME}\n")
