@@ -55,6 +55,19 @@ class TableConfig(Section):
     header: bool | None = None
     """Whether the first line names the columns; null: it does where a column is given by name."""
 
+    @field_validator("user", "item", "time", "rating", mode="before")
+    @classmethod
+    def _place_is_counted_from_1(cls, value: Any) -> Any:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("columns are counted from 1")
+        return value
+
+    @model_validator(mode="after")
+    def _each_column_is_used_once(self) -> "TableConfig":
+        if len(set(self.columns())) < len(self.columns()):
+            raise ValueError("a column can only be one of user, item, time and rating")
+        return self
+
     @model_validator(mode="after")
     def _header_is_there_for_names(self) -> "TableConfig":
         if self.header is False and any(isinstance(column, str) for column in self.columns()):
@@ -93,7 +106,7 @@ class DataConfig(Section):
     """Keep interactions from this time on, inclusive; a date or a date-time, UTC."""
     until: str | None = None
     """Keep interactions up to this time, inclusive; a bare date means its first second."""
-    min_rating: float | None = None
+    min_rating: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Keep interactions rated at least this; null keeps all, unrated ones too."""
     duplicates: Literal["keep", "drop"] = "keep"
     """What happens to further rows equal in user, item, rating and time."""

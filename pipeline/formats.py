@@ -14,6 +14,8 @@ class Format(NamedTuple):
     statements: tuple[str, ...]
     """Files in sql/formats/, without the ending, in the order in which they build on each other."""
     about: str
+    times: str = "seconds since 1970"
+    """How its times are written."""
     member: str = "*review*"
     """Which members are read where the dump comes as a tar archive."""
 
@@ -30,6 +32,7 @@ FORMATS: dict[str, Format] = {
     "amazon_2023": Format(
         ("json_lines", "amazon_2023"),
         "Amazon reviews of 2023, JSON lines (user_id, parent_asin, rating, timestamp in ms)",
+        times="milliseconds since 1970",
     ),
     "amazon_ratings_2014": Format(
         ("amazon_ratings_2014",),
@@ -42,10 +45,12 @@ FORMATS: dict[str, Format] = {
     "amazon_ratings_2023": Format(
         ("amazon_ratings_2023",),
         "Amazon ratings of 2023, CSV with header: user,item,rating,milliseconds[,history]",
+        times="milliseconds since 1970",
     ),
     "yelp": Format(
         ("json_lines", "yelp"),
         "Yelp reviews, JSON lines (user_id, business_id, stars, date), also as the published .tar",
+        times="dates as 2019-01-31 12:00:00",
     ),
     "table": Format(
         ("table_lines", "table"),

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -42,6 +43,7 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
         config = config.model_copy(update={"format": name, "table": config.table or table})
     settings = config.model_dump(mode="json", include=set(SETTINGS))
     inputs = {f"{number} {path.name}": digest_file(path) for number, path in enumerate(files, 1)}
+    _refuse_copies(files, inputs)
     reusable = find_reusable(out, "ingest", stage_key("ingest", settings, inputs))
     if reusable:
         return reusable
@@ -49,7 +51,7 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
     with building(out) as work:
         with open_engine(work, config.memory, config.threads) as engine:
             lines = _connect(engine, files, config)
-            with RowFiles(work) as rows:
+            with RowFiles(work, lines) as rows:
                 for batch in _parsed(engine, lines):
                     rows.add(batch)
         if rows.good == 0:
@@ -69,13 +71,26 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
         return recorder.write(work, out, OUTPUTS)
 
 
+def _refuse_copies(files: list[Path], inputs: dict[str, str]) -> None:
+    seen: dict[str, Path] = {}
+    for file, digest in zip(files, inputs.values(), strict=True):
+        if digest in seen:
+            raise InputError(
+                f"{file}: the same content as {seen[digest]}; every row would count twice: "
+                "name it once"
+            )
+        seen[digest] = file
+
+
 def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
     """Make `fields` out of the files."""
     known, table = FORMATS[config.format], config.table
     lines = Lines(files, config.member or known.member, False, config.allow_truncated)
+    if len({is_parquet(file) for file in files}) > 1:
+        raise InputError(f"{files[0]}: Parquet and other files together; prepare them one by one")
     statements = known.statements
     if table is not None and config.format == "table":
-        engine.variable("time_format", table.time_format or "%Y")
+        _set_time_format(engine, table.time_format or "%Y")
         if is_parquet(files[0]):
             engine.values("layout", **parquet_layout(files, table))
             engine.register("columns", parquet_columns(files, table, lines))
@@ -89,6 +104,14 @@ def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
     return lines
 
 
+def _set_time_format(engine: Engine, form: str) -> None:
+    engine.variable("time_format", form)
+    try:
+        engine.rows("15_time_format")
+    except duckdb.Error as exc:
+        raise InputError(f"data.table.time_format (--time-format) {form!r} is not known") from exc
+
+
 def _parsed(engine: Engine, lines: Lines) -> Iterator[pa.RecordBatch]:
     try:
         yield from engine.batches("10_parsed", ROWS_AT_ONCE)
@@ -99,7 +122,9 @@ def _parsed(engine: Engine, lines: Lines) -> Iterator[pa.RecordBatch]:
 class RowFiles:
     """The two files that rows go to, written in a thread of its own, in the order of the rows."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, lines: Lines) -> None:
+        self.lines = lines
+        self.bad_of: Counter[int] = Counter()  # by the place of the file
         self.good = self.bad = self.last_row = 0
         self.reasons: Counter[str] = Counter()
         self.examples: list[str] = []
@@ -145,8 +170,16 @@ class RowFiles:
                 writer.write_table(table.cast(writer.schema))
         for entry in pc.value_counts(bad["reason"]).to_pylist() if len(bad) else []:
             self.reasons[entry["values"]] += entry["counts"]
+        places = np.searchsorted(self.lines.starts, np.asarray(bad["row"]), side="right")
+        self.bad_of.update(places.tolist())
         for row in bad.slice(0, EXAMPLES - len(self.examples)).to_pylist():
-            self.examples.append(f"line {row['row']} {row['reason']}: {row['line'][:60]!r}")
+            self.examples.append(f"row {row['row']} {row['reason']}: {row['line'][:60]!r}")
+
+    @property
+    def worst(self) -> Path:
+        """The file with most bad rows."""
+        place = self.bad_of.most_common(1)[0][0] if self.bad_of else 1
+        return self.lines.files[max(place, 1) - 1]
 
 
 def _no_good_row(files: list[Path], config: DataConfig, rows: RowFiles) -> str:
@@ -161,16 +194,23 @@ def _no_good_row(files: list[Path], config: DataConfig, rows: RowFiles) -> str:
     advice = f"try --format {' or '.join(others)}" if others else look(start)
     return (
         f"{files[0]}: not one of {rows.bad} lines is a row of {config.format} ({_told(rows)}); "
-        f"it begins {start!r}; {_hint(rows) or advice}"
+        f"it begins {start!r}; {_hint(rows, config) or advice}"
     )
 
 
 def _too_many(files: list[Path], config: DataConfig, rows: RowFiles) -> str:
     total = rows.good + rows.bad
+    of_all = f" of all {len(files)} files" if len(files) > 1 else ""
+    hint = _hint(rows, config)
+    if not hint and not is_parquet(rows.worst):
+        member = config.member or FORMATS[config.format].member
+        start = str(head_of([rows.worst], member)["text"][0]).strip()
+        hint = look(start) if start[:1] in ("<", "[") or start == "{" else ""
     return (
-        f"{files[0]}: {rows.bad:,} of {total:,} rows ({rows.bad / total:.1%}) cannot be used, over "
-        f"the limit of {config.max_rejects:.1%} ({_told(rows)}); {'; '.join(rows.examples)}; "
-        f"{_hint(rows) or 'look at them'}, or raise data.max_rejects (--max-rejects)"
+        f"{rows.worst}: {rows.bad:,} of {total:,} rows{of_all} ({rows.bad / total:.1%}) cannot be "
+        f"used, over the limit of {config.max_rejects:.1%} ({_told(rows)}); "
+        f"{'; '.join(rows.examples)}; {hint or 'look at them'}, or raise data.max_rejects "
+        "(--max-rejects)"
     )
 
 
@@ -178,12 +218,20 @@ def _told(rows: RowFiles) -> str:
     return ", ".join(f"{reason} {number}" for reason, number in rows.reasons.most_common())
 
 
-def _hint(rows: RowFiles) -> str:
+def _hint(rows: RowFiles, config: DataConfig) -> str:
     """Say what the commonest reason may come from."""
-    hints = {
-        "time_out_of_range": "times outside 1990-2099: are they in another unit? "
-        "(--format table --time-unit milliseconds)",
-        "bad_time": "times of an unknown form: number them, write them 2019-01-31 12:00:00, or "
-        "give their form (--format table --time-format '%d/%m/%Y')",
-    }
-    return hints.get(rows.reasons.most_common(1)[0][0], "") if rows.reasons else ""
+    reason = rows.reasons.most_common(1)[0][0] if rows.reasons else ""
+    if reason not in ("time_out_of_range", "bad_time"):
+        return ""
+    wrong = {
+        "time_out_of_range": "times outside 1990-2099: are they in another unit?",
+        "bad_time": "times of an unknown form:",
+    }[reason]
+    if config.table is not None and config.format == "table":
+        others = "iso or another --time-unit" if reason == "bad_time" else "another --time-unit"
+        now = config.table.time_format or config.table.time_unit
+        return f"{wrong} they are read as {now}; give {others}, or --time-format '%d/%m/%Y'"
+    return (
+        f"{wrong} {config.format} has {FORMATS[config.format].times}; if the dump has others, make "
+        "a CSV of it and read that with --format table and --time-unit or --time-format"
+    )

@@ -44,6 +44,8 @@ class Lines:
     error: PipelineError | None = None
     truncated: list[Path] = field(default_factory=list)
     """The files of which only a part could be read."""
+    starts: list[int] = field(default_factory=list)
+    """The row at which each file begins."""
 
     def reader(self) -> pa.RecordBatchReader:
         """Give the stream; it can be read once."""
@@ -53,6 +55,7 @@ class Lines:
         first = 1
         try:
             for path in self.files:
+                self.starts.append(first)
                 for block, is_whole in self._blocks(path):
                     batch, count = self._split(block, first, is_whole)
                     first += count
@@ -82,7 +85,11 @@ class Lines:
                 yield rest + b"\n", False
             return
         if rest and self.quoted and rest.count(b'"') % 2:
-            raise InputError(f"{path}: a double quote near its end is never closed{self._why()}")
+            start = rest[:60].decode("utf-8", "replace")
+            raise InputError(
+                f"{path}: a double quote in the record that begins {start!r} is never "
+                f"closed{self._why()}"
+            )
         if rest:
             yield rest + b"\n", True
 

@@ -49,7 +49,7 @@ def recognise(files: list[Path], member: str | None) -> tuple[str, TableConfig |
         )
     if first.lstrip()[:1] in ("{", "[", "<"):
         raise InputError(f"{files[0]}: no known format; it begins {first[:60]!r}; {look(first)}")
-    delimiter = find_delimiter(first)
+    delimiter = find_delimiter(files[0], first)
     second = str(head["text"][min(1, len(head) - 1)]).rstrip("\r\n")
     names, values = (split_line(line, delimiter, quotes=True) for line in (first, second))
     table = _guessed(files[0], names, "seconds")

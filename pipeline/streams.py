@@ -20,7 +20,19 @@ BLOCK_BYTES = 8 << 20
 READ_BYTES = 1 << 20
 INFLATE_BYTES = 16 << 10
 """Compressed bytes inflated at once; where they are damaged, what these few hold is lost."""
+MEMBER_BYTES = 64 << 10
+"""Bytes of an archive's member read at once; where it breaks off, what these hold is lost."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+OTHER_KINDS = {
+    b"PK\x03\x04": "a zip archive: unpack it first",
+    b"BZh": "compressed by bzip2: unpack it first",
+    b"\xfd7zXZ": "compressed by xz: unpack it first",
+    b"7z\xbc\xaf": "a 7z archive: unpack it first",
+    b"\xff\xfe": "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)",
+    b"\xfe\xff": "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)",
+    b"PAR1": "Parquet: read it alone, with --format table",
+}
+"""First bytes of what cannot be read as lines."""
 TAR_MARK = slice(257, 262)  # where a tar archive says "ustar"
 
 
@@ -36,7 +48,7 @@ def read_blocks(path: Path, member: str = "*") -> Iterator[bytes]:
             first = next(blocks, b"")
             stream = _chained(first, blocks)
             if first[TAR_MARK] == b"ustar":
-                stream = _members(path, stream, member)
+                stream = _whole_blocks(_members(path, stream, member))
             yield from stream
     except PermissionError as exc:
         raise InputError(f"{path}: not allowed to read it; check its permissions") from exc
@@ -45,11 +57,14 @@ def read_blocks(path: Path, member: str = "*") -> Iterator[bytes]:
 
 
 def _decompressed(path: Path, raw: BinaryIO) -> Iterator[bytes]:
-    magic = raw.read(4)
+    magic = raw.read(6)
     raw.seek(0)
+    for start, what in OTHER_KINDS.items():
+        if magic.startswith(start):
+            raise InputError(f"{path}: it is {what}")
     if magic[:2] == GZIP:
         return _gunzip(path, raw)
-    if magic == ZSTD:
+    if magic[:4] == ZSTD:
         return _unzstd(path, raw)
     return iter(lambda: raw.read(BLOCK_BYTES), b"")
 
@@ -147,13 +162,16 @@ def _members(path: Path, blocks: Iterator[bytes], pattern: str) -> Iterator[byte
                     continue
                 fitting += 1
                 last = b"\n"
-                while block := content.read(BLOCK_BYTES):
+                while block := content.read(MEMBER_BYTES):
                     yield block
                     last = block[-1:]
                 if last != b"\n":  # members must not run into each other
                     yield b"\n"
     except tarfile.TarError as exc:
-        raise TruncatedError(f"{path}: the archive breaks off ({exc}); get it again") from exc
+        raise TruncatedError(
+            f"{path}: the archive breaks off ({exc}); get it again, or keep its good part with "
+            "--allow-truncated"
+        ) from exc
     if not fitting:
         raise InputError(
             f"{path}: no member fits {pattern!r}; it holds {', '.join(seen[:9])}; "

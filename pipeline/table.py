@@ -35,11 +35,12 @@ def text_layout(files: list[Path], table: TableConfig, member: str) -> dict[str,
     Errors: InputError for a column that is not there, and for files with different headers.
     """
     line = first_line(files, member)
-    delimiter = table.delimiter or find_delimiter(line)
+    delimiter = table.delimiter or find_delimiter(files[0], line)
     cells = split_line(line, delimiter, table.quotes)
     has_header = table.header
     if has_header is None:
         has_header = any(isinstance(column, str) for column in table.columns())
+        has_header = has_header or _is_name(cells, table.time)
     for other in files[1:] if has_header else []:
         if first_line([other], member) != line:
             raise InputError(
@@ -72,13 +73,16 @@ def first_line(files: list[Path], member: str) -> str:
     raise InputError(f"{files[0]}: no line with anything on it; get the dump again")
 
 
-def find_delimiter(line: str) -> str:
-    """Take the first delimiter that makes at least three columns of a line."""
+def find_delimiter(file: Path, line: str) -> str:
+    """Take the first delimiter that makes at least three columns of a line.
+
+    Errors: InputError where none does.
+    """
     for delimiter in DELIMITERS:
-        if len(split_line(line, delimiter, quotes=True)) >= 3:
+        if len([cell for cell in split_line(line, delimiter, quotes=True) if cell.strip()]) >= 3:
             return delimiter
     raise InputError(
-        f"no delimiter makes three columns of the first line {line[:80]!r}; "
+        f"{file}: no delimiter makes three columns of the first line {line[:80]!r}; "
         "name it with data.table.delimiter (--delimiter)"
     )
 
@@ -87,7 +91,16 @@ def split_line(line: str, delimiter: str, quotes: bool) -> list[str]:
     """Cut one line into its columns."""
     if len(delimiter) > 1 or not quotes:
         return line.split(delimiter)
-    return next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:  # a bare carriage return, a field of many megabytes
+        return line.split(delimiter)
+
+
+def _is_name(cells: list[str], time: str | int) -> bool:
+    """Tell a header: where its time should be, there is no digit."""
+    cell = cells[time - 1] if isinstance(time, int) and time <= len(cells) else "0"
+    return bool(cell.strip()) and not any(char.isdigit() for char in cell)
 
 
 def _place(file: Path, column: str | int | None, names: list[str], num_columns: int) -> int | None:
@@ -122,7 +135,10 @@ def parquet_columns(files: list[Path], table: TableConfig, lines: Lines) -> pa.R
 
 def parquet_layout(files: list[Path], table: TableConfig) -> dict[str, Any]:
     """Find out in what unit the times are; one row for the statement."""
-    schema = pq.read_schema(files[0])
+    try:
+        schema = pq.read_schema(files[0])
+    except (pa.ArrowException, OSError) as exc:
+        raise InputError(f"{files[0]}: cannot be read as Parquet ({exc}); get it again") from exc
     place = _place(files[0], table.time, schema.names, len(schema.names))
     is_moment = place is not None and pa.types.is_temporal(schema.types[place - 1])
     unit = "format" if table.time_format else table.time_unit

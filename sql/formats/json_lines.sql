@@ -75,7 +75,7 @@ select
     case
         when problem is not null then problem
         when json is not null then null
-        when starts_with(ltrim(text), '{') then 'truncated'
+        when regexp_matches(text, '^\s*\{') and not regexp_matches(text, '\}\s*$') then 'truncated'
         else 'not_json'
     end as problem
 from told

@@ -84,7 +84,7 @@ def test_a_limit_of_rejects_stops_the_run(write_dump: Write, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"unixReviewTime": TIME * 1000}, "another unit.*milliseconds"),
+        ({"unixReviewTime": TIME * 1000}, "another unit.*seconds since 1970.*--time-unit"),
         ({"unixReviewTime": "13.03.2011"}, "unknown form.*--time-format"),
     ],
 )
@@ -161,6 +161,54 @@ def test_yelp_is_read_from_its_archive(tmp_path: Path) -> None:
         read(archive, tmp_path / "in", format="yelp")
 
 
+def test_the_good_part_of_a_broken_archive_is_kept_when_asked(tmp_path: Path) -> None:
+    row = {"business_id": "I", "stars": 3.0, "date": "2019-01-02 03:04:05"}
+    text = "".join(json.dumps({"user_id": f"U{n}"} | row) + "\n" for n in range(20_000))
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        entry = tarfile.TarInfo("review.json")
+        entry.size = len(text)
+        tar.addfile(entry, io.BytesIO(text.encode()))
+    for name, data in (("plain", whole.getvalue()), ("gz", gzip.compress(whole.getvalue()))):
+        raw = tmp_path / name
+        raw.write_bytes(data[: len(data) // 2])
+        with pytest.raises(InputError, match=r"breaks off .*--allow-truncated"):
+            read(raw, tmp_path / "in", format="yelp")
+        good, bad = read(raw, tmp_path / "in", format="yelp", allow_truncated=True)
+        assert 5000 < len(good) < 15_000
+        assert good["user"].to_list() == [f"U{n}" for n in range(len(good))]
+        assert bad["reason"].to_list() in ([], ["cut_off"])
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"PK\x03\x04rest", "zip archive: unpack"),
+        (b"BZh9rest", "bzip2: unpack"),
+        ("{}".encode("utf-16"), "UTF-16: convert"),
+        (b"PAR1rest", "Parquet"),
+    ],
+)
+def test_other_kinds_of_files_are_told(data: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(data)
+    with pytest.raises(InputError, match=told):
+        read(tmp_path / "raw", tmp_path / "in")
+
+
+def test_the_same_content_twice_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(line())
+    with pytest.raises(InputError, match=r"b: the same content as .*a;"):
+        ingest([tmp_path / "a", tmp_path / "b"], tmp_path / "in", DataConfig())
+
+
+def test_the_file_with_most_bad_rows_is_named(tmp_path: Path) -> None:
+    (tmp_path / "good").write_text(line() * 50 + "{}\n")
+    (tmp_path / "wrong").write_text('["not", "a row"],\n' * 20)
+    with pytest.raises(InputError, match=r"wrong: 21 of 71 rows of all 2 files .*JSON array"):
+        ingest([tmp_path / "good", tmp_path / "wrong"], tmp_path / "in", DataConfig())
+
+
 def test_many_files_and_patterns_are_one_dump(tmp_path: Path) -> None:
     folder = tmp_path / "raw"
     folder.mkdir()
@@ -190,6 +238,46 @@ def test_a_table_with_quoted_line_ends(tmp_path: Path) -> None:
     raw.write_text(raw.read_text() + f'w,k,"never closed,{TIME}\nx,l,,{TIME}\n')
     with pytest.raises(InputError, match=r"never closed.*quotes=false"):
         read(raw, tmp_path / "in", format="table", table=table)
+
+
+def test_a_header_is_seen_also_where_columns_are_given_by_place(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.write_text(f"u,i,when\na,x,{TIME}\n")
+    table = {"user": 1, "item": 2, "time": 3}
+    good, bad = read(raw, tmp_path / "in", format="table", table=table)
+    assert (len(good), len(bad)) == (1, 0)
+    good, bad = read(raw, tmp_path / "in", format="table", table=table | {"header": False})
+    assert (len(good), len(bad)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"time_format": "%Q"}, "'%Q' is not known"),
+        ({"time_unit": "milliseconds"}, "read as milliseconds; give another --time-unit"),
+        ({"time_unit": "iso"}, "read as iso; give iso or another"),
+    ],
+)
+def test_units_that_do_not_fit_are_told(table: Any, told: str, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.write_text(f"u,i,{TIME}\n")
+    places = {"user": 1, "item": 2, "time": 3}
+    with pytest.raises(InputError, match=told):
+        read(raw, tmp_path / "in", format="table", table=places | table)
+
+
+def test_a_cut_off_parquet_file_is_told(tmp_path: Path) -> None:
+    pl.DataFrame({"u": ["a"] * 999, "i": ["b"] * 999, "t": [TIME] * 999}).write_parquet(
+        tmp_path / "raw"
+    )
+    (tmp_path / "raw").write_bytes((tmp_path / "raw").read_bytes()[:-40])
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        read(
+            tmp_path / "raw",
+            tmp_path / "in",
+            format="table",
+            table={"user": 1, "item": 2, "time": 3},
+        )
 
 
 def test_tables_with_different_headers_are_not_mixed(tmp_path: Path) -> None:

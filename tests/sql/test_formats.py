@@ -96,7 +96,7 @@ def test_loose_lines_are_read_without_running_them(tmp_path: Path) -> None:
     lines = [repr(row), repr(row)[:-5], "{'reviewerID': __import__('os').getcwd()}", "{'a': 1}"]
     rows = parse("amazon_2014", lines, tmp_path)
     assert rows[0] == (odd, "'q'", 4.0, TIME, None)
-    assert [row[4] for row in rows[1:]] == ["truncated", "truncated", "missing_user"]
+    assert [row[4] for row in rows[1:]] == ["truncated", "not_json", "missing_user"]
 
 
 def test_amazon_2023_reviews_have_milliseconds_and_parents(tmp_path: Path) -> None:
