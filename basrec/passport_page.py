@@ -13,6 +13,7 @@ from basrec.files import machine_errors, read_json, write_whole
 
 Entry = dict[str, Any]
 PAGE = "passport.html"
+NEEDED = {"steps", "iterations", "split", "distributions", "protocol", "digest", "published"}
 NOT_COMPARED = ("distributions", "steps", "iterations", "raw_files", "digest_of", "tried")
 """Long parts whose differences the rest tells in short."""
 
@@ -26,6 +27,8 @@ def read_passport(prepared: Path) -> Entry:
     if not path.is_file():
         raise InputError(f"{path}: no such file; make the folder with 'basrec prepare'")
     passport: Entry = read_json(path)
+    if not isinstance(passport, dict) or not passport.keys() >= NEEDED:
+        raise InputError(f"{path}: damaged, or of an earlier version; prepare the folder again")
     return passport
 
 

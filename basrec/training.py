@@ -72,7 +72,8 @@ def train(
     examples = examples_of(data, "train")
     if len(examples) == 0:
         raise InputError(
-            f"{prepared}: no user has the interactions that training needs (leave-one-out: 4)"
+            f"{prepared}: no user has the interactions that training needs under the split "
+            f"{data.split} (leave_one_out: 4)"
         )
     for split in HELD_OUT:
         if len(examples_of(data, split)) == 0:

@@ -42,7 +42,9 @@ def show_differences(first: Path, second: Path) -> None:
     if not rows:
         console.print("the same: no rule and no fact differs")
         return
-    table = Table("what differs", str(first), str(second))
+    table = Table(show_lines=True)
+    for name in ("what differs", str(first), str(second)):
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(row["key"], str(row["first"]), str(row["second"]))
     console.print(table)
@@ -60,6 +62,8 @@ def passport_facts(passport: dict[str, Any]) -> dict[str, str]:
         "policy": passport["protocol"]["policy"] + (f", but {own}" if own else ""),
         "rejected": rejected,
         "k-core rounds": str(len(passport["iterations"]) - 1),
+        "repeats": f"{passport['repeats']['interactions']:,} interactions beyond the first; "
+        f"{passport['repeats']['distinct_pairs']:,} distinct pairs of user and item",
         "ties": f"order of {ties['share_of_users']:.1%} of the users depends on the tie rule, "
         f"last two of {ties['share_of_users_last_two']:.1%}",
         "leakage": "no test targets"

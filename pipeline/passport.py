@@ -1,6 +1,7 @@
 """The dataset passport: how the counts came about, and every rule in force."""
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -9,9 +10,12 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.config import DataConfig
 from pipeline.core import COUNTED
 from pipeline.engine import Engine
+from pipeline.errors import InputError
 from pipeline.splits import ABOUT
 
 Entry = dict[str, Any]
+PARTS = ("train", "validation", "test")
+NEWER = "mean_share_of_training_newer"
 
 
 class PublishedCounts(BaseModel):
@@ -48,7 +52,7 @@ def describe(
             "mean": round(lengths["mean"], 4),
             "max": lengths["longest"],
         },
-        "split": {"parts": engine.rows("65_split_sizes"), "leakage": _leakage(engine)},
+        "split": _split(engine, split),
         "distributions": {
             "lengths": engine.rows("69_length_counts"),
             "popularity": engine.rows("68_popularity"),
@@ -120,11 +124,34 @@ def with_removals(steps: list[Entry]) -> list[Entry]:
     return told
 
 
-def _leakage(engine: Engine) -> Entry:
-    found = engine.rows("66_leakage")[0]
-    targets = found["test_targets"]
-    share = found["targets_older_than_training"] / targets if targets else None
-    return found | {"share_of_targets_older_than_training": share}
+def _split(engine: Engine, split: Entry) -> Entry:
+    """Give size and time span of each part, and the leakage in time.
+
+    Errors: InputError where a split that was asked for leaves a part without any interaction.
+    """
+    found = {row.pop("part"): row for row in engine.rows("65_split_sizes")}
+    parts = {name: found[name] for name in PARTS if name in found}
+    if split["rule"] != "leave_one_out" and len(parts) < len(PARTS):
+        missing = ", ".join(name for name in PARTS if name not in parts)
+        raise InputError(
+            f"split {split['rule']} leaves nothing for {missing}; lower data.held_out, or move "
+            "data.validation_from and data.test_from"
+        )
+    for part in parts.values():
+        part |= {name: _moment(part[name]) for name in ("first_time", "last_time")}
+    leakage = engine.rows("66_leakage")[0]
+    if "train" not in parts or "test" not in parts:  # nothing can leak, and no share is known
+        shares = dict.fromkeys(("share_of_targets_older_than_training", NEWER))
+        return {"parts": parts, "leakage": leakage | shares}
+    older = leakage["targets_older_than_training"] / leakage["test_targets"]
+    return {
+        "parts": parts,
+        "leakage": leakage | {"share_of_targets_older_than_training": older},
+    }
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def digest_lines(batches: pa.RecordBatchReader) -> str:

@@ -122,7 +122,7 @@ def test_leakage_and_parts_by_hand(write_dump: Write, tmp_path: Path) -> None:
     rows = [("a", f"i{day}", day) for day in (1, 2, 3, 4)]
     rows += [("b", f"j{day}", day) for day in (5, 6, 7, 8)] + [("c", "k", 0)]
     told = passport(prepared(write_dump(rows), tmp_path))["split"]
-    parts = {part["part"]: (part["users"], part["interactions"]) for part in told["parts"]}
+    parts = {n: (part["users"], part["interactions"]) for n, part in told["parts"].items()}
     assert parts == {"train": (2, 4), "validation": (2, 2), "test": (3, 3)}
     leakage = told["leakage"]
     assert leakage["targets_older_than_training"] == 2  # a's and c's, by b's
@@ -135,7 +135,7 @@ def test_a_split_by_time_and_by_the_last_n(write_dump: Write, tmp_path: Path) ->
 
     def parts(name: str, **options: Any) -> tuple[dict[str, Any], dict[str, int]]:
         told = passport(prepared(raw, tmp_path / name, **options))
-        sizes = {part["part"]: part["interactions"] for part in told["split"]["parts"]}
+        sizes = {name: part["interactions"] for name, part in told["split"]["parts"].items()}
         return told["protocol"]["split"], sizes
 
     assert parts("loo") == ({"rule": "leave_one_out"}, {"train": 16, "validation": 2, "test": 2})
@@ -154,10 +154,27 @@ def test_a_split_by_time_and_by_the_last_n(write_dump: Write, tmp_path: Path) ->
     assert sizes == {"train": 4, "validation": 10, "test": 6}
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"split": "last_n", "held_out": 10}, "leaves nothing for train, validation"),
+        ({"split": "global_time", "validation_from": "2000-01-01"}, "nothing for train"),
+        ({"split": "global_time", "test_from": "2030-01-01"}, "leaves nothing for test"),
+    ],
+)
+def test_a_split_that_leaves_a_part_empty_is_refused(
+    options: dict[str, Any], told: str, write_dump: Write, tmp_path: Path
+) -> None:
+    raw = write_dump([("a", f"i{day}", day) for day in range(10)])
+    with pytest.raises(InputError, match=told):
+        prepared(raw, tmp_path, **options)
+    assert not (tmp_path / "out").exists()
+
+
 def test_neighbours_come_from_the_training_part_of_the_split(
     write_dump: Write, tmp_path: Path
 ) -> None:
-    rows = [(user, f"i{day}", day) for user in "ab" for day in range(6)]
+    rows = [(user, f"i{day}", day) for user in "ab" for day in range(7)]
     raw = write_dump(rows)
 
     def known(name: str, **options: Any) -> set[str]:
@@ -168,8 +185,9 @@ def test_neighbours_come_from_the_training_part_of_the_split(
         found = pl.read_parquet(folder / "neighbours.parquet")["item_id"].unique()
         return {items[item - 1] for item in found}
 
-    assert known("loo") == {"i0", "i1", "i2"}
-    assert known("n", split="last_n", held_out=2) == set()  # two to train, of which one is input
+    assert known("loo") == {"i0", "i1", "i2", "i3"}
+    assert known("n", split="last_n", held_out=2) == {"i0", "i1"}  # three to train
+    assert known("more", split="last_n", held_out=3) == set()  # one, which is only a target
     days = {"validation_from": "2011-03-18", "test_from": "2011-03-19"}  # after day 4
     assert known("time", split="global_time", **days) == {"i0", "i1", "i2", "i3"}
 
