@@ -15,6 +15,8 @@ def data_values(options: dict[str, Any], overrides: Sequence[str] | None) -> dic
     A key may be written with or without `data.` before it.
     """
     given = {key: value for key, value in options.items() if value is not None}
+    if "table" in given:  # nobody names columns for another format
+        given.setdefault("format", "table")
     changes = parse_overrides(overrides or [])
     inner = changes.pop("data", {})
     return merge(merge(given, changes), inner)
@@ -45,5 +47,7 @@ def table_values(
                 f"--columns {columns!r}: write role=column for {', '.join(ROLES)}, "
                 "as in user=1,item=2,rating=3,time=4"
             )
+        if role in values:
+            raise InputError(f"--columns {columns!r}: {role} is there twice")
         values[role] = int(column) if column.isdigit() else column
     return values or None

@@ -12,7 +12,7 @@ from basrec.files import NOT_WRITABLE
 from flows.progress import errors
 
 WRONG_INPUT = (basrec.errors.InputError, pipeline.errors.InputError)
-INTERRUPTED = "interrupted; run again to go on ('basrec train' with --resume)"
+INTERRUPTED = "interrupted; run again ('basrec train' goes on with --resume)"
 MACHINE = (basrec.errors.BasrecError, pipeline.errors.PipelineError)
 
 
@@ -26,9 +26,19 @@ def exit_code(exc: BaseException) -> int | None:
         return 2
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
         return 1
-    # Typer turns an interrupt into a silent exit with 130.
-    interrupted = isinstance(exc, SystemExit) and exc.code == 130
-    return 130 if interrupted or isinstance(exc, KeyboardInterrupt) else None
+    return None
+
+
+def was_interrupted(exc: BaseException | None) -> bool:
+    """Tell an interrupt, also one that a library has turned into an error of its own."""
+    while exc is not None:
+        # Typer turns an interrupt into a silent exit with 130; DuckDB tells it in its messages.
+        if isinstance(exc, KeyboardInterrupt) or (isinstance(exc, SystemExit) and exc.code == 130):
+            return True
+        if "KeyboardInterrupt" in str(exc) or "Query interrupted" in str(exc):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
 
 
 def one_line(exc: BaseException) -> str:
@@ -49,7 +59,7 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except BaseException as exc:
-        code = exit_code(exc)
+        code = 130 if was_interrupted(exc) else exit_code(exc)
         if os.environ.get("BASREC_DEBUG") == "1" or code is None:
             raise
         text = INTERRUPTED if code == 130 else one_line(exc)

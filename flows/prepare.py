@@ -1,5 +1,6 @@
 """`basrec prepare`: three stages into one folder that appears once, whole."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import Any
 from basrec.passport_page import PAGE, render_passport
 from flows.config import build
 from flows.progress import stage_spinner
+from flows.show import show_manifest
 from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import known_datasets, load_dataset
 from pipeline.details import add_details
@@ -37,7 +39,11 @@ def prepare_folder(
     """
     if out is None and name is None:
         raise InputError("where to? give --out DIR or --name NAME")
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise InputError(f"--name {name!r}: letters, digits, '.', '_' and '-' only")
     place = out or Path("data/prepared") / str(name)
+    if any(path.resolve() == place.resolve() for path in raw):
+        raise InputError(f"{place}: read and written at once; choose another --out")
     published: PublishedCounts | None = None
     if name in known_datasets():
         known = load_dataset(str(name))
@@ -72,7 +78,8 @@ def _fill(
             add_neighbours(prepared, neighbours, config.memory, config.threads)
         if items:
             with stage_spinner("details"):
-                add_details(prepared, items, config.memory, config.threads)
+                details = add_details(prepared, items, config.memory, config.threads)
+            show_manifest(details.model_copy(update={"folder": place}))
         with stage_spinner("validate"):
             validate(prepared)
         page = render_passport(prepared, place.resolve().name)

@@ -2,8 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,12 +63,41 @@ def test_a_folder_without_passport_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_damaged_passport_is_told(two: tuple[Path, Path], tmp_path: Path) -> None:
+    (two[1] / "passport.json").write_text("{}")
+    for words in (["two"], ["one", "two"]):
+        done = basrec(tmp_path, "passport", *words)
+        assert done.returncode == 2 and "prepare the folder again" in done.stderr
+
+
+def test_an_interrupt_is_one_line(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.csv"
+    raw.write_text(
+        "".join(f"u{n % 9973},i{n % 997},5.0,{1_300_000_000 + n}\n" for n in range(2_000_000))
+    )
+    for seconds in (1.2, 1.8, 2.4):
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "prepare", str(raw)]
+        command += ["--out", "out", "--format", "amazon_ratings_2014"]
+        started = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        time.sleep(seconds)
+        started.send_signal(signal.SIGINT)
+        _, told = started.communicate()
+        if started.returncode != 0:  # done before
+            assert started.returncode == 130 and told.count("error:") == 1
+            assert "Traceback" not in told
+            assert [path.name for path in tmp_path.iterdir()] == ["raw.csv"]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["--columns", "who=1"], "--columns 'who=1': write role=column"),
         (["--columns", "user=1,item=2"], "table.time"),
-        (["--columns", "user=0,item=2,time=3"], "table.user"),
+        (["--columns", "user=0,item=2,time=3"], "columns are counted from 1"),
+        (["--columns", "user=1,user=2,item=3,time=4"], "user is there twice"),
+        (["--columns", "user=1,item=1,time=3"], "only be one of"),
+        (["--min-rating", "nan"], "min_rating"),
+        (["--name", "../evil"], "--name '../evil'"),
         (["--policy", "lax"], "config key 'policy' = 'lax'"),
         (["--sample-users", "2"], "config key 'sample_users' = 2.0"),
         (["--set", "repeat=first"], "did you mean 'repeats'"),
@@ -79,8 +110,7 @@ def test_options_that_make_no_sense_are_told(
     words: list[str], told: str, write_dump: Write, tmp_path: Path
 ) -> None:
     raw = str(write_dump(dense_rows()))
-    table = ["--format", "table"] if "--columns" in words else []
-    done = basrec(tmp_path, "prepare", raw, "--out", "out", *table, *words)
+    done = basrec(tmp_path, "prepare", raw, "--out", "out", *words)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert told in done.stderr
     assert not (tmp_path / "out").exists()
