@@ -35,13 +35,10 @@ class Engine:
         """Make Arrow data readable under a name."""
         self.connection.register(name, data)
 
-    def values(self, name: str, **values: Any) -> None:
-        """Make a table of one row out of settings, so that no value is ever pasted into SQL."""
-        self.connection.register(name, pa.Table.from_pylist([values]))
-
-    def variable(self, name: str, value: str) -> None:
-        """Set what a statement reads by getvariable, where SQL wants a constant."""
-        self.connection.execute(f"set variable {name} = ?", [value])
+    def settings(self, **values: Any) -> None:
+        """Set what the statements read by getvariable: constants to them, never pasted into SQL."""
+        for name, value in values.items():
+            self.connection.execute(f"set variable {name} = ?", [value])
 
     def parquet(self, name: str, path: Path) -> None:
         """Make a Parquet file readable under a name."""

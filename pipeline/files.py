@@ -1,6 +1,7 @@
 """Digests of files and values, and JSON written whole."""
 
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
@@ -13,6 +14,58 @@ def digest_file(path: Path) -> str:
     """Give the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class DigestedSource(io.RawIOBase):
+    """A file to read that digests its bytes as they pass."""
+
+    def __init__(self, path: Path) -> None:
+        self.file, self.digest = path.open("rb", buffering=0), hashlib.sha256()
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read into a buffer; give how much."""
+        count = self.file.readinto(buffer) or 0
+        self.digest.update(buffer[:count])
+        return count
+
+    def finish(self) -> str:
+        """Read what is left and give the SHA-256 of the whole, in hexadecimal."""
+        while self.read(1 << 20):
+            pass
+        return self.digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+        super().close()
+
+
+class DigestedSink(io.RawIOBase):
+    """A file to write that digests its bytes as they pass."""
+
+    def __init__(self, path: Path) -> None:
+        self.file, self.digest = path.open("wb", buffering=0), hashlib.sha256()
+
+    def writable(self) -> bool:
+        """Say that it can be written."""
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        """Write all of the data."""
+        rest = memoryview(data)
+        self.digest.update(rest)
+        while rest:
+            rest = rest[self.file.write(rest) :]
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+        super().close()
 
 
 def digest_value(value: Any) -> str:

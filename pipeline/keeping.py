@@ -44,10 +44,9 @@ def count_core(engine: Engine, config: DataConfig) -> dict[str, int]:
 
 
 def set_policy(engine: Engine, config: DataConfig, salt: str = "", bits: int = ALL_BITS) -> None:
-    """Make the rules readable for the statements, as a table of one row."""
+    """Make the rules readable for the statements."""
     min_user_count, min_item_count = config.minimums
-    engine.values(
-        "policy",
+    engine.settings(
         since=unix_seconds(config.since),
         until=unix_seconds(config.until),
         min_rating=config.min_rating,

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import InputError, PipelineError, TruncatedError
-from pipeline.streams import read_blocks
+from pipeline.streams import Digests, read_blocks
 
 LONGEST_LINE = 256 << 20
 """A line beyond this is no review; the run stops rather than fill the memory."""
@@ -46,6 +46,8 @@ class Lines:
     """The files of which only a part could be read."""
     starts: list[int] = field(default_factory=list)
     """The row at which each file begins."""
+    digests: Digests = field(default_factory=dict)
+    """SHA-256 of each file that was read to its end."""
 
     def reader(self) -> pa.RecordBatchReader:
         """Give the stream; it can be read once."""
@@ -68,7 +70,7 @@ class Lines:
         """Give the file in blocks that end with a line; the second says if the line is whole."""
         rest, is_first = b"", True
         try:
-            for block in read_blocks(path, self.member):
+            for block in read_blocks(path, self.member, self.digests):
                 block = block.removeprefix(MARK) if is_first else block
                 block, is_first = rest + block if rest else block, False
                 cut = self._last_end(block)

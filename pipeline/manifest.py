@@ -45,20 +45,32 @@ class Manifest(BaseModel):
 class Recorder:
     """Gathers a stage's manifest while the stage runs."""
 
-    def __init__(self, stage: str, config: dict[str, Any], inputs: dict[str, str]) -> None:
+    def __init__(
+        self,
+        stage: str,
+        config: dict[str, Any],
+        inputs: dict[str, str],
+        started: float | None = None,
+    ) -> None:
         self.stage, self.config, self.inputs = stage, config, inputs
         self.key = stage_key(stage, config, inputs)
         self.rows: dict[str, int] = {}
-        self.started = time.monotonic()
+        self.started = time.monotonic() if started is None else started
 
-    def write(self, work: Path, folder: Path, outputs: list[str]) -> Manifest:
-        """Add the stage to the manifest in `work`, which will become `folder`."""
+    def write(
+        self, work: Path, folder: Path, outputs: list[str], known: dict[str, str] | None = None
+    ) -> Manifest:
+        """Add the stage to the manifest in `work`, which will become `folder`.
+
+        `known` holds digests of outputs that need not be read for it.
+        """
+        known = known or {}
         manifest = Manifest(
             stage=self.stage,
             key=self.key,
             config=self.config,
             inputs=self.inputs,
-            outputs={name: digest_file(work / name) for name in outputs},
+            outputs={name: known.get(name) or digest_file(work / name) for name in outputs},
             rows=self.rows,
             seconds=round(time.monotonic() - self.started, 3),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

@@ -53,7 +53,7 @@ def add_neighbours(
 
 
 def _measure(engine: Engine, prepared: Path, config: NeighbourConfig) -> pa.Table:
-    engine.values("policy", similarity=config.similarity, top=config.top)
+    engine.settings(similarity=config.similarity, top=config.top)
     engine.parquet("sequences", prepared / "sequences.parquet")
     register_split(engine, read_split(prepared))
     engine.table("train_part", "50_train_part")
@@ -70,5 +70,5 @@ def _neighbours(engine: Engine, loads: pa.Table) -> Iterator[pa.RecordBatch]:
     chunk = (np.cumsum(pairs) - pairs) // PAIRS_AT_ONCE
     starts = np.flatnonzero(np.diff(chunk, prepend=-1))
     for first, stop in zip(starts, [*starts[1:], len(ids)], strict=True):
-        engine.values("chunk", first_item=int(ids[first]), last_item=int(ids[stop - 1]))
+        engine.settings(first_item=int(ids[first]), last_item=int(ids[stop - 1]))
         yield from engine.batches("53_neighbours")

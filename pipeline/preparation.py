@@ -9,11 +9,11 @@ from pipeline.errors import InputError
 from pipeline.explanation import compare
 from pipeline.files import write_json
 from pipeline.folder import building, link_or_copy
-from pipeline.interactions import OUTPUTS as INGESTED
 from pipeline.interactions import SETTINGS as INGEST_SETTINGS
 from pipeline.keeping import keep
 from pipeline.manifest import Manifest, Recorder, find_reusable, read_manifest, stage_key
 from pipeline.passport import PublishedCounts, describe
+from pipeline.row_files import OUTPUTS as INGESTED
 from pipeline.schemas import ITEMS, SEQUENCES, USERS, check_file
 from pipeline.splits import register_split, resolve_split
 
@@ -59,7 +59,7 @@ def prepare(
         for name in OUTPUTS[2:-1]:
             check_file(work / name)
         _inherit(source, work)
-        return recorder.write(work, out, OUTPUTS)
+        return recorder.write(work, out, OUTPUTS, known=source.outputs)
 
 
 def _number(engine: Engine, work: Path) -> dict[str, int]:

@@ -34,9 +34,8 @@ def read_split(prepared: Path) -> dict[str, Any]:
 
 
 def register_split(engine: Engine, split: dict[str, Any]) -> None:
-    """Make the split readable for the statements, as a table of one row."""
-    engine.values(
-        "split",
+    """Make the split readable for the statements."""
+    engine.settings(
         rule=split["rule"],
         held_out=split.get("held_out", 1),
         validation_from=split.get("validation_from", 0),

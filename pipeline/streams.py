@@ -9,12 +9,14 @@ import tarfile
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 from isal import isal_zlib
 
 from pipeline.errors import InputError, MachineError, TruncatedError
+from pipeline.files import DigestedSource
+
+Digests = dict[Path, str]
 
 BLOCK_BYTES = 8 << 20
 READ_BYTES = 1 << 20
@@ -36,29 +38,38 @@ OTHER_KINDS = {
 TAR_MARK = slice(257, 262)  # where a tar archive says "ustar"
 
 
-def read_blocks(path: Path, member: str = "*") -> Iterator[bytes]:
+def read_blocks(path: Path, member: str, digests: Digests) -> Iterator[bytes]:
     """Give a file's content; of a tar archive that of the members whose name fits a pattern.
 
+    The digest of all its bytes, also of those after a break, goes to `digests` at the end.
     Errors: TruncatedError where it breaks off, InputError where it cannot be read or no member
     fits, MachineError where the disk fails.
     """
     try:
-        with path.open("rb") as raw:
-            blocks = _whole_blocks(_decompressed(path, raw))
-            first = next(blocks, b"")
-            stream = _chained(first, blocks)
-            if first[TAR_MARK] == b"ustar":
-                stream = _whole_blocks(_members(path, stream, member))
-            yield from stream
+        with DigestedSource(path) as source, io.BufferedReader(source) as raw:
+            try:
+                yield from _content(path, raw, member)
+            except TruncatedError:
+                digests[path] = source.finish()
+                raise
+            digests[path] = source.finish()
     except PermissionError as exc:
         raise InputError(f"{path}: not allowed to read it; check its permissions") from exc
     except OSError as exc:
         raise MachineError(f"{path}: cannot be read ({exc.strerror}); check the disk") from exc
 
 
-def _decompressed(path: Path, raw: BinaryIO) -> Iterator[bytes]:
-    magic = raw.read(6)
-    raw.seek(0)
+def _content(path: Path, raw: "io.BufferedReader[DigestedSource]", member: str) -> Iterator[bytes]:
+    blocks = _whole_blocks(_decompressed(path, raw))
+    first = next(blocks, b"")
+    stream = _chained(first, blocks)
+    if first[TAR_MARK] == b"ustar":
+        stream = _whole_blocks(_members(path, stream, member))
+    yield from stream
+
+
+def _decompressed(path: Path, raw: "io.BufferedReader[DigestedSource]") -> Iterator[bytes]:
+    magic = raw.peek(6)
     for start, what in OTHER_KINDS.items():
         if magic.startswith(start):
             raise InputError(f"{path}: it is {what}")
@@ -69,7 +80,7 @@ def _decompressed(path: Path, raw: BinaryIO) -> Iterator[bytes]:
     return iter(lambda: raw.read(BLOCK_BYTES), b"")
 
 
-def _gunzip(path: Path, raw: BinaryIO) -> Iterator[bytes]:
+def _gunzip(path: Path, raw: "io.BufferedReader[DigestedSource]") -> Iterator[bytes]:
     """Inflate all members of a gzip file."""
     inflate = isal_zlib.decompressobj(wbits=31)
     try:
@@ -90,8 +101,9 @@ def _gunzip(path: Path, raw: BinaryIO) -> Iterator[bytes]:
         )
 
 
-def _unzstd(path: Path, raw: BinaryIO) -> Iterator[bytes]:
-    with pa.CompressedInputStream(raw, "zstd") as stream:
+def _unzstd(path: Path, raw: "io.BufferedReader[DigestedSource]") -> Iterator[bytes]:
+    pieces = _Readable(iter(lambda: raw.read(READ_BYTES), b""))  # Arrow may close these, not `raw`
+    with pa.CompressedInputStream(io.BufferedReader(pieces), "zstd") as stream:
         while True:
             try:
                 block = stream.read(READ_BYTES)

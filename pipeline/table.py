@@ -30,7 +30,7 @@ def is_parquet(path: Path) -> bool:
 
 
 def text_layout(files: list[Path], table: TableConfig, member: str) -> dict[str, Any]:
-    """Find out where the columns of a text table are; one row for the statements.
+    """Find out where the columns of a text table are; the settings of the statements.
 
     Errors: InputError for a column that is not there, and for files with different headers.
     """
@@ -134,7 +134,7 @@ def parquet_columns(files: list[Path], table: TableConfig, lines: Lines) -> pa.R
 
 
 def parquet_layout(files: list[Path], table: TableConfig) -> dict[str, Any]:
-    """Find out in what unit the times are; one row for the statement."""
+    """Find out in what unit the times are; the settings of the statement."""
     try:
         schema = pq.read_schema(files[0])
     except (pa.ArrowException, OSError) as exc:

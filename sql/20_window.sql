@@ -1,14 +1,13 @@
 -- Interactions within the time window and the rating bound; both ends of the window belong to it.
--- Grain: one interaction. Key: row. Inputs: interactions, policy (one row).
+-- Grain: one interaction. Key: row. Input: interactions. Settings: since, until, min_rating.
 select
-    i.user,
-    i.item,
-    i.rating,
-    i.timestamp,
-    i.row
-from interactions as i
-cross join policy as p
+    user,
+    item,
+    rating,
+    timestamp,
+    row
+from interactions
 where
-    (p.since is null or i.timestamp >= p.since)
-    and (p.until is null or i.timestamp <= p.until)
-    and (p.min_rating is null or i.rating >= p.min_rating)
+    (getvariable('since') is null or timestamp >= getvariable('since'))
+    and (getvariable('until') is null or timestamp <= getvariable('until'))
+    and (getvariable('min_rating') is null or rating >= getvariable('min_rating'))

@@ -1,7 +1,6 @@
--- How many edges and interactions each user has. Grain: one user. Key: user_key. Input: edges.
+-- How many edges each user has. Grain: one user. Key: user_key. Input: edges.
 select
     user_key,
-    count(*) as num_edges,
-    sum(times) as interactions
+    count(*) as num_edges
 from edges
 group by user_key

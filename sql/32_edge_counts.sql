@@ -1,26 +1,24 @@
 -- Size of what is left, and how many users and items have too few.
--- Grain: one row in all. Inputs: user_counts, item_counts, policy.
+-- Grain: one row in all. Inputs: edges, user_counts, item_counts. Settings: min_user_count,
+-- min_item_count.
 with users as (
     select
         count(*) as users,
-        coalesce(sum(c.interactions), 0) as interactions,
-        count(*) filter (where c.num_edges < p.min_user_count) as too_few
-    from user_counts as c
-    cross join policy as p
+        count(*) filter (where num_edges < getvariable('min_user_count')) as too_few
+    from user_counts
 ),
 
 items as (
     select
         count(*) as items,
-        count(*) filter (where c.num_edges < p.min_item_count) as too_few
-    from item_counts as c
-    cross join policy as p
+        count(*) filter (where num_edges < getvariable('min_item_count')) as too_few
+    from item_counts
 )
 
 select
     u.users,
     i.items,
-    cast(u.interactions as bigint) as interactions,
+    cast((select coalesce(sum(times), 0) from edges) as bigint) as interactions,
     u.too_few + i.too_few as too_few
 from users as u
 cross join items as i

@@ -3,7 +3,6 @@ select
     w.user_id,
     i.item_id,
     w.timestamp,
-    w.row,
     w.place
 from walk as w
-inner join items as i on w.item = i.item
+inner join items as i on w.item_key = i.item_key

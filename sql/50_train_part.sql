@@ -1,17 +1,17 @@
 -- Distinct items of each user's training input: the part that the split leaves to training, without
 -- its last item, which is only a target (items[:-3] under leave-one-out).
--- Grain: one user and item. Key: (user_id, item_id). Inputs: sequences, split (one row).
+-- Grain: one user and item. Key: (user_id, item_id). Input: sequences. Settings: rule, held_out,
+-- validation_from.
 with bounded as (
     select
-        s.user_id,
-        s.items,
-        case p.rule
+        user_id,
+        items,
+        case getvariable('rule')
             when 'global_time'
-                then len(list_filter(s.timestamps, lambda t: t < p.validation_from))
-            else len(s.items) - 2 * p.held_out
+                then len(list_filter(timestamps, lambda t: t < getvariable('validation_from')))
+            else len(items) - 2 * getvariable('held_out')
         end as num_train
-    from sequences as s
-    cross join split as p
+    from sequences
 )
 
 select

@@ -2,18 +2,17 @@
 -- the root of the product of their numbers of users. Rounded to 12 places before ranking, so that
 -- the order of a sum cannot matter; ties by the smaller id.
 -- Grain: one item and rank. Key: (item_id, rank). Order: item_id, rank.
--- Inputs: train_part, train_sizes, item_loads, chunk (one row), policy.
+-- Inputs: train_part, train_sizes, item_loads. Settings: first_item, last_item, top.
 with pairs as (
     select
         a.item_id,
         b.item_id as neighbour_id,
         sum(s.weight) as weight
     from train_part as a
-    cross join chunk as c
     inner join train_part as b on a.user_id = b.user_id
     inner join train_sizes as s on a.user_id = s.user_id
     where
-        a.item_id between c.first_item and c.last_item
+        a.item_id between getvariable('first_item') and getvariable('last_item')
         and a.item_id != b.item_id
     group by a.item_id, b.item_id
 ),
@@ -45,5 +44,5 @@ select
     neighbour_id,
     cast(similarity as float) as similarity
 from ranked
-where place <= (select top from policy)
+where place <= getvariable('top')
 order by item_id, place

@@ -1,20 +1,20 @@
 -- Each interaction's part under the split. Grain: one interaction. Key: place.
--- Inputs: numbered, split (one row).
+-- Input: numbered. Settings: rule, held_out, validation_from, test_from.
 with sizes as (
     select
-        n.user_id,
-        min(n.place) as first_place,
-        case any_value(p.rule)
-            when 'global_time' then count(*) filter (where n.timestamp < p.validation_from)
-            else count(*) - 2 * any_value(p.held_out)
+        user_id,
+        min(place) as first_place,
+        case getvariable('rule')
+            when 'global_time'
+                then count(*) filter (where timestamp < getvariable('validation_from'))
+            else count(*) - 2 * getvariable('held_out')
         end as num_train,
-        case any_value(p.rule)
-            when 'global_time' then count(*) filter (where n.timestamp < p.test_from)
-            else count(*) - any_value(p.held_out)
+        case getvariable('rule')
+            when 'global_time' then count(*) filter (where timestamp < getvariable('test_from'))
+            else count(*) - getvariable('held_out')
         end as num_before_test
-    from numbered as n
-    cross join split as p
-    group by n.user_id
+    from numbered
+    group by user_id
 )
 
 select

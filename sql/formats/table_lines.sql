@@ -1,18 +1,19 @@
 -- Any table of text: fields between delimiters, quoted where the layout says so. Quoted fields are
 -- told by splitting at the quotes: every second piece lies between two, and an empty piece outside
 -- is a doubled quote. Header lines are no rows.
--- Grain: one raw line. Key: row. Inputs: lines (row, text, problem), layout (one row).
+-- Grain: one raw line. Key: row. Input: lines (row, text, problem). Settings: delimiter, quotes,
+-- header, num_columns, user_place, item_place, rating_place, time_place.
 with stripped as (
     select
-        t.row,
-        t.text,
-        t.problem,
-        p.delimiter,
-        rtrim(t.text, chr(13) || chr(10)) as line,
-        p.quotes and contains(t.text, '"') as is_quoted
-    from lines as t
-    cross join layout as p
-    where p.header is null or rtrim(t.text, chr(13) || chr(10)) != p.header
+        row,
+        text,
+        problem,
+        rtrim(text, chr(13) || chr(10)) as line,
+        getvariable('quotes') and contains(text, '"') as is_quoted
+    from lines
+    where
+        getvariable('header') is null
+        or rtrim(text, chr(13) || chr(10)) != getvariable('header')
 ),
 
 pieces as (
@@ -20,7 +21,6 @@ pieces as (
         row,
         text,
         problem,
-        delimiter,
         line,
         is_quoted,
         case when is_quoted then string_split(line, '"') end as parts
@@ -33,7 +33,7 @@ cut as (
         text,
         problem,
         case
-            when not is_quoted then string_split(line, delimiter)
+            when not is_quoted then string_split(line, getvariable('delimiter'))
             else string_split(
                 array_to_string(
                     list_transform(
@@ -41,7 +41,7 @@ cut as (
                         lambda n: case
                             when n % 2 = 0 then parts[n]
                             when parts[n] = '' and n > 1 and n < len(parts) then '"'
-                            else replace(parts[n], delimiter, chr(31))
+                            else replace(parts[n], getvariable('delimiter'), chr(31))
                         end
                     ),
                     ''
@@ -53,16 +53,15 @@ cut as (
 )
 
 select
-    c.row,
-    c.text,
+    row,
+    text,
     case
-        when c.problem is not null then c.problem
-        when len(c.fields) < p.num_columns then 'truncated'
-        when len(c.fields) > p.num_columns then 'too_many_fields'
+        when problem is not null then problem
+        when len(fields) < getvariable('num_columns') then 'truncated'
+        when len(fields) > getvariable('num_columns') then 'too_many_fields'
     end as problem,
-    c.fields[p.user_place] as user,
-    c.fields[p.item_place] as item,
-    c.fields[p.rating_place] as rating,
-    c.fields[p.time_place] as time
-from cut as c
-cross join layout as p
+    fields[getvariable('user_place')] as user,
+    fields[getvariable('item_place')] as item,
+    fields[getvariable('rating_place')] as rating,
+    fields[getvariable('time_place')] as time
+from cut

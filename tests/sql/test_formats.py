@@ -38,8 +38,8 @@ def parse(
     )
     with open_engine(tmp_path, "512MB", 1) as engine:
         engine.register("lines", table)
-        engine.values("layout", **LAYOUT | layout)
-        engine.variable("time_format", time_format)
+        engine.settings(**LAYOUT | layout)
+        engine.settings(time_format=time_format)
         build_fields(engine, FORMATS[format_name].statements)
         engine.table("parsed", "10_parsed")
         found = engine.connection.execute(
