@@ -3,7 +3,8 @@ r"""Time data preparation (raw dump to 5-core to sequences) beside other ways to
     python benchmarks/preparation.py OUT.json --dump PATH --format amazon_ratings_2018
 
 `duckdb` only counts the rows of the same file with the same columns parsed: what reading alone
-costs. `pandas` and `recbole` run in an environment of their own (--recbole-python):
+costs. `copy` is DuckDB's own conversion of the file to Parquet, in its order, rows that it cannot
+read left out: what reading and writing cost. `pandas` and `recbole` run in an environment of their own (--recbole-python):
 
     python3 -m venv /tmp/recbole
     /tmp/recbole/bin/pip install "recbole==1.2.1" "setuptools<81" "numpy<2" "scipy<1.14" \
@@ -29,14 +30,20 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).absolute().parent.parent
-PEERS = ("duckdb", "basrec", "pandas", "recbole")
+PEERS = ("duckdb", "copy", "basrec", "pandas", "recbole")
+HERE = ("duckdb", "copy", "basrec")
+"""Those that run in this environment."""
 SCANS = {
-    "amazon_ratings_2018": """select count(u), count(i), count(r), count(t) from read_csv(?,
-        header=false, ignore_errors=true,
-        columns={i: 'varchar', u: 'varchar', r: 'float', t: 'bigint'})""",
-    "amazon_2014": """select count(reviewerID), count(asin), count(overall), count(unixReviewTime)
-        from read_json(?, format='newline_delimited', ignore_errors=true, columns={reviewerID:
-        'varchar', asin: 'varchar', overall: 'float', unixReviewTime: 'bigint'})""",
+    "amazon_ratings_2018": """read_csv(?, header=false, ignore_errors=true,
+        columns={asin: 'varchar', reviewerID: 'varchar', overall: 'float',
+        unixReviewTime: 'bigint'})""",
+    "amazon_2014": """read_json(?, format='newline_delimited', ignore_errors=true,
+        columns={reviewerID: 'varchar', asin: 'varchar', overall: 'float',
+        unixReviewTime: 'bigint'})""",
+}
+STATEMENTS = {
+    "duckdb": "select count(reviewerID), count(asin), count(overall), count(unixReviewTime) from ",
+    "copy": "copy (select reviewerID, asin, overall, unixReviewTime from ",
 }
 
 
@@ -54,7 +61,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--recbole-python", default="/tmp/recbole/bin/python")
     parser.add_argument("--peer-python", help="for pandas; default: --recbole-python")
     parser.add_argument("--work", type=Path, help="where the throw-away folders go")
-    parser.add_argument("--run-one", choices=["duckdb", "basrec"], help=argparse.SUPPRESS)
+    parser.add_argument("--run-one", choices=list(HERE), help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.dump, args.out = args.dump.absolute(), args.out.absolute()
     args.peers = args.peers.split(",")
@@ -71,13 +78,15 @@ def read_arguments() -> argparse.Namespace:
 
 
 def run_duckdb(args: argparse.Namespace) -> dict[str, Any]:
-    """Count the rows of the dump; in the child."""
+    """Count the rows of the dump, or convert it to Parquet; in the child."""
     import duckdb
 
     imported, started = peak_mb(resource.getrusage(resource.RUSAGE_SELF)), time.perf_counter()
     settings = {"memory_limit": args.memory, "threads": args.threads}
     with duckdb.connect(config=settings) as connection:
-        counts = connection.execute(SCANS[args.format], [str(args.dump)]).fetchone()
+        statement = STATEMENTS[args.run_one] + SCANS[args.format]
+        statement += ") to 'copy.parquet' (format parquet)" if args.run_one == "copy" else ""
+        counts = connection.execute(statement, [str(args.dump)]).fetchone()
     seconds = time.perf_counter() - started
     versions = {"python": platform.python_version(), "duckdb": duckdb.__version__}
     rows = max(counts or (0,))
@@ -113,7 +122,7 @@ def run_basrec(args: argparse.Namespace) -> dict[str, Any]:
 def command_of(peer: str, args: argparse.Namespace) -> list[str]:
     """Give the command line of one run."""
     what = ["--dump", str(args.dump), "--format", args.format]
-    if peer in ("duckdb", "basrec"):
+    if peer in HERE:
         limits = ["--memory", args.memory, "--threads", str(args.threads)]
         here = [sys.executable, str(Path(__file__).absolute()), "-"]
         return [*here, *what, *limits, "--peers", peer, "--run-one", peer]
@@ -174,7 +183,7 @@ def summarise(runs: dict[str, list[dict[str, Any]]], truth: dict[str, int]) -> d
             "result": last.get("result"),
             "differs": differences(good[peer], truth),
         }
-        for other in ("duckdb", "basrec"):
+        for other in HERE:
             if other in medians:
                 told[peer][f"times {other}"] = round(mid / medians[other], 2)
     return told
@@ -215,7 +224,7 @@ def describe(args: argparse.Namespace) -> dict[str, Any]:
         "memory": args.memory,
         "threads": args.threads,
         "unit": "seconds without imports; MB are MiB of the whole process; the dump is in the "
-        "page cache; duckdb only counts rows; only basrec sets bad rows aside and "
+        "page cache; duckdb only counts rows, copy writes them to Parquet; only basrec sets bad rows aside and "
         "writes its result to disk; recbole stops before it makes sequences",
     }
 
@@ -224,7 +233,7 @@ def main() -> None:
     """Run the peers in turns and write the result after every run."""
     args = read_arguments()
     if args.run_one:
-        print(json.dumps((run_duckdb if args.run_one == "duckdb" else run_basrec)(args)))
+        print(json.dumps((run_basrec if args.run_one == "basrec" else run_duckdb)(args)))
         return
     about = describe(args)
     truth = json.loads(args.truth.read_text())["core"] if args.truth else {}

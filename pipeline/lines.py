@@ -133,14 +133,19 @@ def _line_ends(data: np.ndarray, quoted: bool) -> np.ndarray:
 def _as_text(block: bytes, stops: np.ndarray) -> tuple[pa.LargeStringArray, pa.StringArray]:
     """Give the lines, each with its newline, and which of them are not valid UTF-8."""
     offsets = np.concatenate([[0], stops]).astype(np.int64)
+    if block.isascii():  # by far the most, and nothing more to check
+        text = pa.LargeStringArray.from_buffers(
+            len(stops), pa.py_buffer(offsets), pa.py_buffer(block)
+        )
+        return text, pa.nulls(len(stops), pa.string())
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(block)]
     binary = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(stops), buffers)
     try:
         return binary.cast(pa.large_string()), pa.nulls(len(stops), pa.string())
     except pa.ArrowInvalid:  # rare, so line by line
         raw = [block[a:b] for a, b in pairwise(offsets.tolist())]
-        text = [line.decode("utf-8", "replace") for line in raw]
-        return pa.array(text, pa.large_string()), pa.array(map(_problem, raw), pa.string())
+        lines = [line.decode("utf-8", "replace") for line in raw]
+        return pa.array(lines, pa.large_string()), pa.array(map(_problem, raw), pa.string())
 
 
 def _problem(line: bytes) -> str | None:

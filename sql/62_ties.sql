@@ -6,7 +6,7 @@ with moments as (
         user_id,
         timestamp,
         count(*) as interactions,
-        count(distinct item_id) as items
+        min(item_id) != max(item_id) as differ
     from numbered
     group by user_id, timestamp
 ),
@@ -14,7 +14,7 @@ with moments as (
 by_user as (
     select
         user_id,
-        bool_or(items > 1) as has_tie,
+        bool_or(differ) as has_tie,
         arg_max(interactions, timestamp) > 1 as last_two_tie
     from moments
     group by user_id
