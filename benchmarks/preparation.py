@@ -4,7 +4,8 @@ r"""Time data preparation (raw dump to 5-core to sequences) beside other ways to
 
 `duckdb` only counts the rows of the same file with the same columns parsed: what reading alone
 costs. `copy` is DuckDB's own conversion of the file to Parquet, in its order, rows that it cannot
-read left out: what reading and writing cost. `pandas` and `recbole` run in an environment of their own (--recbole-python):
+read left out: what reading and writing cost. `pandas` and `recbole` run in an environment of their
+own (--recbole-python):
 
     python3 -m venv /tmp/recbole
     /tmp/recbole/bin/pip install "recbole==1.2.1" "setuptools<81" "numpy<2" "scipy<1.14" \
@@ -224,8 +225,8 @@ def describe(args: argparse.Namespace) -> dict[str, Any]:
         "memory": args.memory,
         "threads": args.threads,
         "unit": "seconds without imports; MB are MiB of the whole process; the dump is in the "
-        "page cache; duckdb only counts rows, copy writes them to Parquet; only basrec sets bad rows aside and "
-        "writes its result to disk; recbole stops before it makes sequences",
+        "page cache; duckdb only counts rows, copy writes them to Parquet; only basrec sets bad "
+        "rows aside and writes its result to disk; recbole stops before it makes sequences",
     }
 
 

@@ -53,7 +53,8 @@ class TableConfig(Section):
     quotes: bool = True
     """Whether double quotes hold a column together, with delimiters and line ends within."""
     header: bool | None = None
-    """Whether the first line names the columns; null: it does where a column is given by name."""
+    """Whether the first line names the columns; null: it does where a column is given by name, or
+    where the time of the first line has no digit."""
 
     @field_validator("user", "item", "time", "rating", mode="before")
     @classmethod

@@ -56,6 +56,21 @@ def test_passport_compares_two(two: tuple[Path, Path], tmp_path: Path) -> None:
     assert "the same" in same.stdout
 
 
+def test_a_prepared_folder_is_enough_for_another_split(
+    two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    done = basrec(tmp_path, "prepare", "one", "--split", "last_n", "--out", "three")
+    assert done.returncode == 0, done.stderr
+    for name in ("interactions", "users", "items", "sequences"):
+        files = [tmp_path / place / f"{name}.parquet" for place in ("one", "three")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    rules = [
+        json.loads((tmp_path / place / "passport.json").read_text())["protocol"]["split"]["rule"]
+        for place in ("one", "three")
+    ]
+    assert rules == ["leave_one_out", "last_n"]
+
+
 def test_a_folder_without_passport_is_told(tmp_path: Path) -> None:
     done = basrec(tmp_path, "passport", "nowhere")
     assert done.returncode == 2
