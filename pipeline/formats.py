@@ -35,15 +35,15 @@ FORMATS: dict[str, Format] = {
         times="milliseconds since 1970",
     ),
     "amazon_ratings_2014": Format(
-        ("amazon_ratings_2014",),
+        ("csv_lines", "amazon_ratings_2014"),
         "Amazon ratings of 2014, CSV without header: user,item,rating,time",
     ),
     "amazon_ratings_2018": Format(
-        ("amazon_ratings_2018",),
+        ("csv_lines", "amazon_ratings_2018"),
         "Amazon ratings of 2018, CSV without header: item,user,rating,time",
     ),
     "amazon_ratings_2023": Format(
-        ("amazon_ratings_2023",),
+        ("csv_lines", "amazon_ratings_2023"),
         "Amazon ratings of 2023, CSV with header: user,item,rating,milliseconds[,history]",
         times="milliseconds since 1970",
     ),
