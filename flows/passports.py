@@ -58,7 +58,7 @@ def passport_facts(passport: dict[str, Any]) -> dict[str, str]:
     departs = passport["protocol"]["departs"]
     own = ", ".join(f"{key}={value}" for key, value in departs.items())
     facts = {
-        "format": passport["protocol"]["format"],
+        "format": format_text(passport["protocol"]["format"], passport["protocol"].get("table")),
         "policy": passport["protocol"]["policy"] + (f", but {own}" if own else ""),
         "rejected": rejected,
         "k-core rounds": str(len(passport["iterations"]) - 1),
@@ -76,6 +76,12 @@ def passport_facts(passport: dict[str, Any]) -> dict[str, str]:
     if passport["published"]:
         facts["published counts"] = _against(passport["published"])
     return facts
+
+
+def format_text(name: str, table: dict[str, Any] | None) -> str:
+    """Name a format and, for a table, what its columns were taken for."""
+    told = ", ".join(f"{key}={value}" for key, value in (table or {}).items() if value is not None)
+    return f"{name} ({told})" if told else name
 
 
 def count_text(value: Any) -> str:

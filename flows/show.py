@@ -6,7 +6,7 @@ from rich.table import Table
 
 from flows.config import RunConfig
 from flows.folders import Folders
-from flows.passports import console, count_text
+from flows.passports import console, count_text, format_text
 from pipeline.datasets import DatasetConfig, known_datasets, load_dataset
 from pipeline.manifest import Manifest
 
@@ -18,7 +18,9 @@ def show_manifest(manifest: Manifest) -> None:
     """Show what a stage did."""
     done = "reused" if manifest.reused else f"{manifest.seconds:.1f} s"
     counts = ", ".join(f"{name} {number:,}" for name, number in manifest.rows.items())
-    read_as = f"; read as {manifest.config['format']}" if "format" in manifest.config else ""
+    read_as = ""
+    if "format" in manifest.config:
+        read_as = f"; read as {format_text(manifest.config['format'], manifest.config['table'])}"
     console.print(
         f"{manifest.stage}: {done}{read_as}; {counts}; {manifest.folder}",
         highlight=False,

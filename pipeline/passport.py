@@ -82,6 +82,8 @@ def protocol(config: DataConfig, split: Entry) -> Entry:
     }
     return {
         "format": config.format,
+        "table": config.table.model_dump(mode="json", exclude_none=True) if config.table else None,
+        "member": config.member,
         "policy": config.policy,
         "departs": departures(config),
         "min_count": config.min_count,

@@ -71,6 +71,19 @@ def test_a_prepared_folder_is_enough_for_another_split(
     assert rules == ["leave_one_out", "last_n"]
 
 
+def test_what_auto_took_a_table_for_is_told(tmp_path: Path) -> None:
+    lines = [f"{u};{i};{1_300_000_000 + i}000" for u in range(6) for i in range(6)]
+    (tmp_path / "raw").write_text("\n".join(["userId;movieId;ts", *lines]))
+    done = basrec(tmp_path, "prepare", "raw", "--format", "auto", "--out", "out")
+    assert (
+        "format: table (user=userId, item=movieId, time=ts, time_unit=milliseconds" in done.stdout
+    )
+    rules = json.loads((tmp_path / "out" / "passport.json").read_text())["protocol"]
+    assert rules["table"]["item"] == "movieId"
+    done = basrec(tmp_path, "ingest", "raw", "--format", "auto", "--out", "in")
+    assert f"read as {told}" in done.stdout
+
+
 def test_a_folder_without_passport_is_told(tmp_path: Path) -> None:
     done = basrec(tmp_path, "passport", "nowhere")
     assert done.returncode == 2
