@@ -25,6 +25,9 @@ KNOWN_NAMES = {
     "time": ("time", "timestamp", "unixreviewtime", "date", "datetime", "unixtime", "ts"),
 }
 """Column names by which a table's header is understood, in lower case."""
+NEEDED = {"user", "item", "time"}
+HEADED = "amazon_ratings_2023"
+"""The known format whose files have a header."""
 MILLISECONDS_FROM = 100_000_000_000
 """Numbers from here on are no seconds: they would lie after the year 5138."""
 
@@ -38,16 +41,19 @@ def recognise(files: list[Path], member: str | None) -> tuple[str, TableConfig |
         names = pq.read_schema(files[0]).names
         return "table", _guessed(files[0], names, "iso")
     head = head_of(files, member or MEMBER)
+    first = str(head["text"][0]).rstrip("\r\n")
+    is_text = first.lstrip()[:1] not in ("{", "[", "<")
     found = fitting_formats(head)
+    if is_text and HEADED not in found and _is_header(files[0], first):
+        found = []  # its names say what is what, whatever the rows fit
     if len(found) == 1:
         return found[0], None
-    first = str(head["text"][0]).rstrip("\r\n")
     if found:
         raise InputError(
             f"{files[0]}: fits {' and '.join(found)}; it begins {first[:60]!r}; name the one meant "
             "with --format"
         )
-    if first.lstrip()[:1] in ("{", "[", "<"):
+    if not is_text:
         raise InputError(f"{files[0]}: no known format; it begins {first[:60]!r}; {look(first)}")
     delimiter = find_delimiter(files[0], first)
     second = str(head["text"][min(1, len(head) - 1)]).rstrip("\r\n")
@@ -112,13 +118,28 @@ def look(start: str) -> str:
     return f"known formats: {', '.join(FORMATS)}"
 
 
-def _guessed(file: Path, names: list[str], time_unit: str) -> TableConfig:
-    """Take the columns from a header whose names are known."""
-    columns = {
-        role: next((name for name in names if name.strip().lower() in known), None)
+def _is_header(file: Path, line: str) -> bool:
+    """Tell whether a line names user, item and time."""
+    try:
+        names = split_line(line, find_delimiter(file, line), quotes=True)
+    except InputError:  # no table at all
+        return False
+    return _columns(names).keys() >= NEEDED
+
+
+def _columns(names: list[str]) -> dict[str, str]:
+    """Give the first column that has one of the known names of each role."""
+    found = {
+        role: [name for name in names if name.strip().lower() in known]
         for role, known in KNOWN_NAMES.items()
     }
-    if any(columns[role] is None for role in ("user", "item", "time")):
+    return {role: columns[0] for role, columns in found.items() if columns}
+
+
+def _guessed(file: Path, names: list[str], time_unit: str) -> TableConfig:
+    """Take the columns from a header whose names are known."""
+    columns = _columns(names)
+    if not columns.keys() >= NEEDED:
         raise InputError(
             f"{file}: looks like a table of {len(names)} columns ({', '.join(names)[:120]}); "
             "name them: --format table --columns user=1,item=2,rating=3,time=4"

@@ -43,6 +43,17 @@ def test_the_content_tells_the_format(text: str, name: str, tmp_path: Path) -> N
     assert read_manifest(tmp_path / "in", "ingest").config["format"] == name
 
 
+@pytest.mark.parametrize("user", ["user_id", "User"])
+def test_a_header_of_known_names_wins_over_the_shape_of_the_rows(user: str, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    rows = [f"i{n},u{n},{n % 5}.0,{TIME}\n" for n in range(50)]
+    raw.write_text("".join([f"item_id,{user},rating,timestamp\n", *rows]))
+    manifest = ingest([raw], tmp_path / "in", DataConfig(format="auto"))
+    assert manifest.config["format"] == "table" and manifest.rows["rejects"] == 0
+    good = pl.read_parquet(tmp_path / "in" / "interactions.parquet")
+    assert good.row(7)[:2] == ("u7", "i7")
+
+
 def test_parquet_with_known_names(tmp_path: Path) -> None:
     frame = {"user_id": ["a"], "item_id": ["b"], "timestamp": pl.from_epoch(pl.Series([TIME]))}
     pl.DataFrame(frame).write_parquet(tmp_path / "raw.csv")
