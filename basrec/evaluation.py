@@ -31,11 +31,17 @@ def evaluate(
 ) -> dict[str, float]:
     """Evaluate a finished run, on the prepared folder it was trained on or on another one.
 
-    Errors: InputError where the weights do not fit the folder's items.
+    Errors: InputError where the weights do not fit the folder's items, or its split is another.
     """
     config, trained_on = read_config(run)
     where = choose_device(device or config.device)
     data = read_prepared(prepared or trained_on).to(where)
+    rule = read_metrics(run).get("policy", {}).get("split", data.split)
+    if rule["rule"] != data.split["rule"]:
+        raise InputError(
+            f"{prepared}: its split is {data.split['rule']}, but {run} was trained under "
+            f"{rule['rule']}, so that test targets may be what it was trained on"
+        )
     model = load_recommender(run, config, data.num_items).to(where)
     return measure(model, data, split, config.evaluation)
 

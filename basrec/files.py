@@ -50,7 +50,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as exc:
-        raise InputError(f"{path}: cannot be read ({exc}); is this a finished run?") from exc
+        raise InputError(f"{path}: cannot be read ({exc}); is the folder whole?") from exc
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """The dataset passport as one self-contained HTML page, alone or two side by side."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, UndefinedError
 from markupsafe import Markup
 
 from basrec.errors import InputError
@@ -14,7 +16,9 @@ from basrec.files import machine_errors, read_json, write_whole
 Entry = dict[str, Any]
 PAGE = "passport.html"
 NEEDED = {"steps", "iterations", "split", "distributions", "protocol", "digest", "published"}
-NOT_COMPARED = ("distributions", "steps", "iterations", "raw_files", "digest_of", "tried")
+NOT_COMPARED = (
+    *("distributions", "steps", "iterations", "raw_files", "digest_of", "tried", "departs"),
+)
 """Long parts whose differences the rest tells in short."""
 
 
@@ -32,6 +36,18 @@ def read_passport(prepared: Path) -> Entry:
     return passport
 
 
+@contextmanager
+def told_if_damaged(*folders: Path) -> Iterator[None]:
+    """Turn what a passport lacks into an InputError that says so."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError, UndefinedError) as exc:
+        named = " or ".join(str(folder / "passport.json") for folder in folders)
+        raise InputError(
+            f"{named}: damaged, or of an earlier version ({exc}); prepare the folder again"
+        ) from exc
+
+
 def write_passport(prepared: Path, out: Path | None = None) -> Path:
     """Write the page of a prepared folder, by default into it."""
     return _write(out or prepared / PAGE, render_passport(prepared, prepared.resolve().name))
@@ -45,8 +61,21 @@ def render_passport(prepared: Path, name: str) -> str:
 def write_comparison(first: Path, second: Path, out: Path) -> Path:
     """Write the page that lists where two prepared folders differ, and shows both."""
     title = f"{first.resolve().name} and {second.resolve().name}: dataset passports"
-    differences = compare_passports(read_passport(first), read_passport(second))
+    differences = compare_folders(first, second)
     return _write(out, _render(title, [first, second], differences=differences))
+
+
+def compare_folders(first: Path, second: Path) -> list[Entry]:
+    """List in what two prepared folders differ, the way their neighbours were found included."""
+    return compare_passports(*(_with_neighbours(folder) for folder in (first, second)))
+
+
+def _with_neighbours(folder: Path) -> Entry:
+    record = read_json(folder / "manifest.json") if (folder / "manifest.json").is_file() else {}
+    with told_if_damaged(folder):
+        return read_passport(folder) | {
+            "neighbours": record.get("stages", {}).get("neighbours", {}).get("config", {})
+        }
 
 
 def compare_passports(first: Entry, second: Entry) -> list[Entry]:
@@ -62,15 +91,16 @@ def compare_passports(first: Entry, second: Entry) -> list[Entry]:
 def _render(title: str, folders: list[Path], **more: Any) -> str:
     templates = Environment(loader=PackageLoader("basrec"), autoescape=True, trim_blocks=True)
     passports = [(read_passport(folder), folder) for folder in folders]
-    return templates.get_template("passport.html.j2").render(
-        title=title,
-        names=[str(folder) for folder in folders],
-        passports=[
-            (told, [Markup(plot) for plot in passport_plots(told)], _popular(told, folder))
-            for told, folder in passports
-        ],
-        **more,
-    )
+    with told_if_damaged(*folders):
+        return templates.get_template("passport.html.j2").render(
+            title=title,
+            names=[str(folder) for folder in folders],
+            passports=[
+                (told, [Markup(plot) for plot in passport_plots(told)], _popular(told, folder))
+                for told, folder in passports
+            ],
+            **more,
+        )
 
 
 def _write(out: Path, page: str) -> Path:

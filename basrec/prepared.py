@@ -17,6 +17,13 @@ from torch import Tensor
 from basrec.errors import InputError
 from basrec.files import digest_file, read_json
 
+SPLIT_NUMBERS: dict[str, tuple[str, ...]] = {
+    "leave_one_out": (),
+    "last_n": ("held_out",),
+    "global_time": ("validation_from", "test_from"),
+}
+"""The rules of splitting, and what each says in numbers."""
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -89,18 +96,25 @@ def read_prepared(folder: Path) -> Prepared:
 
 
 def _read_split(folder: Path, offsets: Tensor) -> tuple[dict[str, Any], Bounds]:
-    """Read the rule that the passport states, leave-one-out where there is none."""
+    """Read the rule that the passport states.
+
+    Errors: InputError where it states none that is known.
+    """
     path = folder / "passport.json"
-    split = read_json(path).get("protocol", {}).get("split") if path.exists() else None
-    if not isinstance(split, dict):
-        split = {"rule": "leave_one_out"}
-    if split["rule"] in ("leave_one_out", "last_n"):
-        return split, bounds_by_place(offsets, int(split.get("held_out", 1)))
-    if split["rule"] != "global_time":
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, and it says the split; make the folder again")
+    passport = read_json(path)
+    try:
+        stated = passport["protocol"]["split"]
+        split = {"rule": stated["rule"]}
+        split |= {name: int(stated[name]) for name in SPLIT_NUMBERS[stated["rule"]]}
+    except (KeyError, TypeError, ValueError) as exc:
         raise InputError(
-            f"{path}: split {split['rule']!r} is not known; known: leave_one_out, last_n, "
-            "global_time; prepare it again"
-        )
+            f"{path}: states no split that is known (known: {', '.join(SPLIT_NUMBERS)}); make the "
+            "folder again"
+        ) from exc
+    if split["rule"] != "global_time":
+        return split, bounds_by_place(offsets, split.get("held_out", 1))
     table = _read_table(folder / "sequences.parquet", ["timestamps"])
     times = np.asarray(table.column("timestamps").combine_chunks().flatten(), dtype=np.int64)
     train, test = (

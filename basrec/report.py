@@ -16,6 +16,7 @@ from basrec.evaluation import read_metrics
 from basrec.figures import learning_curves, passport_plots
 from basrec.files import machine_errors, read_json, write_whole
 from basrec.metrics import CUTS
+from basrec.passport_page import told_if_damaged
 from basrec.presets import PRESETS
 from basrec.run_folder import read_config, read_history
 
@@ -58,7 +59,7 @@ def write_report(
     """Write the page; the first run is what the others are compared with.
 
     The passport is that of the first run's prepared folder where none is given.
-    Errors: InputError where a run is not finished.
+    Errors: InputError where a run is not finished, or runs were measured under other splits.
     """
     if not runs:
         raise InputError("no runs to report on; name at least one run folder")
@@ -66,26 +67,41 @@ def write_report(
     prepared = [read_config(run)[1] for run in runs]  # says plainly where a folder is no run
     if passport is None and (prepared[0] / "passport.json").is_file():
         passport = read_json(prepared[0] / "passport.json")
+    if not isinstance(passport, dict) or "steps" not in passport:
+        passport = None  # the runs are what the page is about
+    _refuse_other_splits(runs)
     names = run_names(runs)
     histories = {name: read_history(run) for name, run in zip(names, runs, strict=True)}
     templates = Environment(loader=PackageLoader("basrec"), autoescape=True, trim_blocks=True)
-    page = templates.get_template("report.html.j2").render(
-        title=title,
-        metrics=METRICS,
-        splits={split: _judged(metrics_table(runs, split)) for split in ("test", "validation")},
-        curves=[Markup(figure) for figure in learning_curves(histories)],  # our own, safe
-        plots=[Markup(plot) for plot in passport_plots(passport)] if passport else [],
-        passport=passport,
-        runs=[
-            _facts(name, run, history)
-            for run, (name, history) in zip(runs, histories.items(), strict=True)
-        ],
-        differences=_differences(runs),
-    )
+    with told_if_damaged(prepared[0]):
+        page = templates.get_template("report.html.j2").render(
+            title=title,
+            metrics=METRICS,
+            splits={split: _judged(metrics_table(runs, split)) for split in ("test", "validation")},
+            curves=[Markup(figure) for figure in learning_curves(histories)],  # our own, safe
+            plots=[Markup(plot) for plot in passport_plots(passport)] if passport else [],
+            passport=passport,
+            runs=[
+                _facts(name, run, history)
+                for run, (name, history) in zip(runs, histories.items(), strict=True)
+            ],
+            differences=_differences(runs),
+        )
     with machine_errors(f"{out}: writing the report"):
         out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, lambda beside: beside.write_text(page, encoding="utf-8"))
     return out
+
+
+def _refuse_other_splits(runs: Sequence[Path]) -> None:
+    """Refuse to lay metrics side by side that were measured on other targets."""
+    rules = [read_metrics(run).get("policy", {}).get("split") for run in runs]
+    for run, rule in zip(runs, rules, strict=True):
+        if rule != rules[0]:
+            raise InputError(
+                f"{run}: its split is {rule}, that of {runs[0]} is {rules[0]}: other targets, so "
+                "the metrics cannot be compared; report on them one by one"
+            )
 
 
 def _judged(rows: Rows) -> Rows:

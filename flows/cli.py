@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.data_commands import DATA_COMMANDS
-from flows.errors import told_in_one_line
+from flows.errors import end_on_sigterm, told_in_one_line
 from flows.train_commands import TRAIN_COMMANDS, Overrides
 
 app = typer.Typer(
@@ -27,8 +27,9 @@ DataFolder = Annotated[Path, typer.Option("--data", help="Where all folders are.
 
 def main() -> None:
     """Run the command line."""
+    end_on_sigterm()
     with told_in_one_line():
-        app()
+        raise SystemExit(app(standalone_mode=False) or 0)
 
 
 def _show_version(asked: bool) -> None:

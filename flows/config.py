@@ -116,6 +116,8 @@ def explain(exc: ValidationError, model: type[BaseModel]) -> str:
         advice = f"did you mean {near[0]!r}?" if near else "see docs/configuration.md"
         return f"config key {key!r} is not known; {advice}"
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error" and isinstance(first["input"], dict):  # of several keys
+        return f"config{' ' + repr(key) if path else ''}: {message}"
     return f"config key {key!r} = {first['input']!r}: {message[0].lower()}{message[1:]}"
 
 

@@ -17,8 +17,15 @@ def data_values(options: dict[str, Any], overrides: Sequence[str] | None) -> dic
     given = {key: value for key, value in options.items() if value is not None}
     if "table" in given:  # nobody names columns for another format
         given.setdefault("format", "table")
+        if given["format"] == "auto" and "user" not in given["table"]:
+            raise InputError(
+                "--format auto finds columns and units by itself; to say the unit, the delimiter "
+                "or the quotes, name the columns too (--columns user=1,item=2,rating=3,time=4)"
+            )
     changes = parse_overrides(overrides or [])
     inner = changes.pop("data", {})
+    if not isinstance(inner, dict):
+        raise InputError(f"--set data={inner!r}: data is a section; write data.KEY=VALUE")
     return merge(merge(given, changes), inner)
 
 
@@ -49,5 +56,5 @@ def table_values(
             )
         if role in values:
             raise InputError(f"--columns {columns!r}: {role} is there twice")
-        values[role] = int(column) if column.isdigit() else column
+        values[role] = int(column) if column.isascii() and column.isdecimal() else column
     return values or None

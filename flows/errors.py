@@ -2,9 +2,14 @@
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import typer
 
 import basrec.errors
 import pipeline.errors
@@ -12,13 +17,28 @@ from basrec.files import NOT_WRITABLE
 from flows.progress import errors
 
 WRONG_INPUT = (basrec.errors.InputError, pipeline.errors.InputError)
-INTERRUPTED = "interrupted; run again ('basrec train' goes on with --resume)"
+UsageError: Any = typer.BadParameter.__mro__[1]
+"""What is raised for a wrong call; typer shows it to the world only by this subclass."""
+INTERRUPTED = "interrupted; run again (a training goes on with --resume)"
 MACHINE = (basrec.errors.BasrecError, pipeline.errors.PipelineError)
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end; what is half-done is cleared away as after an interrupt."""
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end the process the way an interrupt does."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def exit_code(exc: BaseException) -> int | None:
     """Give the exit code of an error that was foreseen, or None."""
-    if isinstance(exc, WRONG_INPUT):
+    if isinstance(exc, (*WRONG_INPUT, UsageError)):
         return 2
     if isinstance(exc, (*MACHINE, MemoryError)):
         return 1
@@ -41,8 +61,12 @@ def was_interrupted(exc: BaseException | None) -> bool:
     return False
 
 
-def one_line(exc: BaseException) -> str:
+def one_line(exc: Any) -> str:
     """Give an error's message as one line."""
+    if isinstance(exc, UsageError):
+        command = exc.ctx.command_path if exc.ctx else "basrec"
+        told = " ".join(exc.format_message().split())
+        return f"{told} (see '{command} --help')" if told else ""  # then the help was shown
     if isinstance(exc, OSError) and exc.filename:
         return f"{exc.filename}: {exc.strerror}; choose another place or mend it"
     if isinstance(exc, OSError) and exc.strerror:
@@ -59,10 +83,13 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except BaseException as exc:
-        code = 130 if was_interrupted(exc) else exit_code(exc)
+        code = exit_code(exc)
+        if code is None and was_interrupted(exc):
+            code = 130
         if os.environ.get("BASREC_DEBUG") == "1" or code is None:
             raise
         text = INTERRUPTED if code == 130 else one_line(exc)
-        print(f"error: {text}", file=sys.stderr)
+        if text:
+            print(f"error: {text}", file=sys.stderr)
         errors.file.flush()
         raise SystemExit(code) from None

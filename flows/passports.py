@@ -6,7 +6,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from basrec.passport_page import compare_passports, read_passport, write_comparison, write_passport
+from basrec.passport_page import (
+    compare_folders,
+    read_passport,
+    told_if_damaged,
+    write_comparison,
+    write_passport,
+)
 
 console = Console()
 COUNTED = ("users", "items", "interactions", "removed")
@@ -29,16 +35,18 @@ def show_passport_table(prepared: Path) -> None:
     table = Table(title=str(prepared), title_justify="left")
     for name in ("step", *COUNTED):
         table.add_column(name, justify="left" if name == "step" else "right")
-    for step in passport["steps"]:
-        table.add_row(step["step"], *(count_text(step.get(name)) for name in COUNTED))
+    with told_if_damaged(prepared):
+        for step in passport["steps"]:
+            table.add_row(step["step"], *(count_text(step.get(name)) for name in COUNTED))
+        facts = passport_facts(passport)
     console.print(table)
-    for key, value in passport_facts(passport).items():
+    for key, value in facts.items():
         console.print(f"{key}: {value}", highlight=False, soft_wrap=True)
 
 
 def show_differences(first: Path, second: Path) -> None:
     """Show in which facts and rules two prepared folders differ."""
-    rows = compare_passports(read_passport(first), read_passport(second))
+    rows = compare_folders(first, second)
     if not rows:
         console.print("the same: no rule and no fact differs")
         return

@@ -15,9 +15,10 @@ from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import known_datasets, load_dataset
 from pipeline.details import add_details
 from pipeline.errors import InputError
-from pipeline.folder import building
+from pipeline.folder import MANIFEST, building
+from pipeline.interactions import SETTINGS as INGEST_SETTINGS
 from pipeline.interactions import ingest
-from pipeline.manifest import read_stages
+from pipeline.manifest import read_stages, verify_outputs
 from pipeline.neighbours import add_neighbours
 from pipeline.passport import PublishedCounts
 from pipeline.preparation import prepare
@@ -44,19 +45,55 @@ def prepare_folder(
     place = out or Path("data/prepared") / str(name)
     if any(path.resolve() == place.resolve() for path in raw):
         raise InputError(f"{place}: read and written at once; choose another --out")
+    below: dict[str, Any] = {}
     published: PublishedCounts | None = None
     if name in known_datasets():
         known = load_dataset(str(name))
-        options, published = {**known.data, **options}, known.published
-    config = build(DataConfig, options)
+        below, published = known.data, known.published
+    source = raw[0] if len(raw) == 1 and (raw[0] / MANIFEST).is_file() else None
+    if source is not None:
+        _refuse_late(source, options)
+        below = {key: value for key, value in below.items() if key not in INGEST_SETTINGS}
+        below = below or _made_with(source, options)
+    config = build(DataConfig, {**below, **options})
     neighbours = build(NeighbourConfig, neighbour_options)
     with building(place) as work:
-        _fill(list(raw), work, place, config, neighbours, published, items)
+        _fill(list(raw), source, work, place, config, neighbours, published, items)
     return place
+
+
+def _refuse_late(source: Path, options: dict[str, Any]) -> None:
+    """Refuse options that a folder that has been read already cannot follow any more."""
+    ingested = verify_outputs(source, "ingest")
+    late = [key for key in options if key in INGEST_SETTINGS]
+    if late:
+        raise InputError(
+            f"{source}: has been read already, so {', '.join(late)} would come too late; give the "
+            "raw files again"
+        )
+    if options.get("policy") == "strict" and ingested.rows["rejects"]:
+        raise InputError(
+            f"{source}: {ingested.rows['rejects']:,} rows were rejected when it was read, and the "
+            "policy strict allows none"
+        )
+
+
+def _made_with(source: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Give the rules by which a prepared folder was made, for those that options do not change."""
+    made = read_stages(source).get("prepare")
+    if not made or "policy" in options:  # another set of rules starts anew
+        return {}
+    kept = DataConfig.model_fields.keys() - {*INGEST_SETTINGS, "memory", "threads"}
+    before = {key: value for key, value in made["config"].items() if key in kept}
+    if options.get("split", before["split"]) != before["split"]:
+        for key in ("held_out", "validation_from", "test_from"):
+            del before[key]
+    return before
 
 
 def _fill(
     raw: list[Path],
+    source: Path | None,
     work: Path,
     place: Path,
     config: DataConfig,
@@ -67,8 +104,8 @@ def _fill(
     """Run the stages in a scratch folder and move the result into `work`."""
     with tempfile.TemporaryDirectory(dir=work.parent, prefix=".prepare-") as scratch:
         ingested, prepared = Path(scratch) / "ingested", Path(scratch) / "prepared"
-        if len(raw) == 1 and "ingest" in read_stages(raw[0]):
-            ingested = raw[0]
+        if source is not None:
+            ingested = source
         else:
             with stage_spinner("ingest"):
                 ingest(raw, ingested, config)

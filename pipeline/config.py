@@ -12,6 +12,7 @@ Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Column = str | Positive
 """A column's name, or its place counted from 1."""
+TimeUnit = Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "days", "iso"]
 
 
 POLICIES: dict[str, dict[str, Any]] = {
@@ -42,9 +43,7 @@ class TableConfig(Section):
     item: Column
     time: Column
     rating: Column | None = None
-    time_unit: Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "days", "iso"] = (
-        "seconds"
-    )
+    time_unit: TimeUnit = "seconds"
     """Unit of numbers since 1970, or `iso` for dates and moments (2019-01-31 12:00:00, UTC)."""
     time_format: str | None = None
     """A strptime form such as '%d/%m/%Y' for dates that are not ISO; takes precedence."""
@@ -54,7 +53,7 @@ class TableConfig(Section):
     """Whether double quotes hold a column together, with delimiters and line ends within."""
     header: bool | None = None
     """Whether the first line names the columns; null: it does where a column is given by name, or
-    where the time of the first line has no digit."""
+    where the time's cell in the first line is a name that times go by (timestamp, date, ...)."""
 
     @field_validator("user", "item", "time", "rating", mode="before")
     @classmethod
@@ -180,6 +179,13 @@ class DataConfig(Section):
             first, last = unix_seconds(getattr(self, low)), unix_seconds(getattr(self, high))
             if first is not None and last is not None and first > last:
                 raise ValueError(f"{low} is later than {high}; exchange them")
+        if self.split != "last_n" and self.held_out != 1:
+            raise ValueError("held_out belongs to the split last_n; set split=last_n (--split)")
+        if self.split != "global_time" and (self.validation_from or self.test_from):
+            raise ValueError(
+                "validation_from and test_from belong to the split global_time; set "
+                "split=global_time (--split)"
+            )
         return self
 
     @property

@@ -1,6 +1,7 @@
 """Folders that appear whole or not at all: built beside their place, then renamed."""
 
 import errno
+import json
 import os
 import shutil
 import tempfile
@@ -11,22 +12,31 @@ from pathlib import Path
 from pipeline.errors import InputError, MachineError
 
 MANIFEST = "manifest.json"
+TABLES = ("interactions", "rejects", "users", "items", "sequences", "neighbours", "item_details")
+OURS = {MANIFEST, "passport.json", "passport.html", *(f"{name}.parquet" for name in TABLES)}
+"""All that a folder of ours may hold; what holds more is not replaced."""
+FAILURES = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
+"""What the machine is to blame for, not the place."""
 
 
 @contextmanager
 def building(out: Path) -> Iterator[Path]:
     """Give a folder to build in; it becomes `out` where the block ends well, and goes if not.
 
-    An existing folder is replaced only if it is ours (it has a manifest) or empty.
+    An existing folder is replaced only if it is empty or holds nothing but what its manifest names.
     Errors: InputError for a place that cannot be written or is not ours; MachineError for a disk
     that is full or fails.
     """
-    _check_place(out)
     try:
+        _check_place(out)
+        out = out.resolve() if out.is_symlink() else out
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
     except OSError as exc:
-        raise _as_error(exc, out) from exc
+        if exc.errno in FAILURES:
+            raise _as_error(exc, out) from exc
+        reason = exc.strerror or str(exc)
+        raise InputError(f"{out}: cannot be written ({reason}); choose another folder") from exc
     try:
         work.chmod(0o755)
         yield work
@@ -55,8 +65,27 @@ def carry(folder: Path, work: Path) -> None:
 def _check_place(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; choose another folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():
+    if out.resolve() == Path.cwd():
+        raise InputError(f"{out}: is where you are; give a folder of its own")
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in OURS)
+    if not (out / MANIFEST).is_file() or _is_of_another(out / MANIFEST):
         raise InputError(f"{out}: not empty and not made by basrec; choose another folder")
+    if foreign:
+        raise InputError(
+            f"{out}: holds {', '.join(foreign[:3])}, which basrec did not put there and would "
+            "remove; move it, or choose another folder"
+        )
+
+
+def _is_of_another(manifest: Path) -> bool:
+    """Tell a manifest that is none of ours from ours, a damaged one of ours included."""
+    try:
+        record = json.loads(manifest.read_bytes())
+    except (OSError, ValueError):
+        return not (manifest.parent / "interactions.parquet").is_file()
+    return not (isinstance(record, dict) and isinstance(record.get("stages"), dict))
 
 
 def _swap(work: Path, out: Path) -> None:

@@ -37,8 +37,8 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
     """
     files = list_files(list(raw))
     if config.format == AUTO:
-        name, table = recognise(files, config.member)
-        config = config.model_copy(update={"format": name, "table": config.table or table})
+        name, table = recognise(files, config.member, config.table)
+        config = config.model_copy(update={"format": name, "table": table})
     settings = config.model_dump(mode="json", include=set(SETTINGS))
     _refuse_copies(files)
     reusable = _find_reusable(files, out, settings)
@@ -52,9 +52,11 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
                 for batch in _parsed(engine, lines):
                     rows.add(batch)
         if rows.good == 0:
-            raise InputError(no_good_row(files, config, rows))
+            raise InputError(no_good_row(rows.worst, config, rows))
         if rows.bad > config.max_rejects * (rows.good + rows.bad):
-            raise InputError(too_many(files, config, rows))
+            raise InputError(too_many(config, rows))
+        if rows.hopeless and config.max_rejects < 1:
+            raise InputError(no_good_row(rows.hopeless, config, rows))
         # Of the bytes that were read, so that a file changing meanwhile is noticed next time.
         inputs = _inputs(files, lines.digests)
         recorder = Recorder("ingest", settings, inputs, started)
@@ -102,7 +104,7 @@ def _refuse_copies(files: list[Path]) -> None:
 def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
     """Make `fields` out of the files."""
     known, table = FORMATS[config.format], config.table
-    lines = Lines(files, config.member or known.member, False, config.allow_truncated)
+    lines = Lines(files, config.member or known.member, allow_truncated=config.allow_truncated)
     if len({is_parquet(file) for file in files}) > 1:
         raise InputError(f"{files[0]}: Parquet and other files together; prepare them one by one")
     statements = known.statements
@@ -110,11 +112,12 @@ def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
         _set_time_format(engine, table.time_format or "%Y")
         if is_parquet(files[0]):
             engine.settings(**parquet_layout(files, table))
-            engine.register("columns", parquet_columns(files, table, lines))
+            engine.register("columns", parquet_columns(table, lines))
             statements = statements[-1:]
         else:
-            engine.settings(**text_layout(files, table, lines.member))
-            lines.quoted = table.quotes
+            layout = text_layout(files, table, lines.member)
+            engine.settings(**layout)
+            lines.delimiter = layout["delimiter"] if layout["field_pattern"] else None
     if statements == known.statements:
         engine.register("lines", lines.reader())
     build_fields(engine, statements)

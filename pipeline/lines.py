@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import InputError, PipelineError, TruncatedError
-from pipeline.streams import Digests, read_blocks
+from pipeline.quotes import NEWLINE, RETURN, record_ends
+from pipeline.streams import MARK, Digests, read_blocks
 
 LONGEST_LINE = 256 << 20
 """A line beyond this is no review; the run stops rather than fill the memory."""
@@ -22,8 +23,6 @@ BLOCKS_AHEAD = 3
 """Blocks that are read and cut while the engine works on others."""
 
 SCHEMA = pa.schema([("row", pa.int64()), ("text", pa.large_string()), ("problem", pa.string())])
-NEWLINE, RETURN, QUOTE = 10, 13, 34
-MARK = b"\xef\xbb\xbf"
 
 
 @dataclass
@@ -38,8 +37,8 @@ class Lines:
     files: list[Path]
     member: str = "*"
     """Which members of a tar archive are read."""
-    quoted: bool = False
-    """Whether a line end between double quotes belongs to the line (CSV with quotes)."""
+    delimiter: str | None = None
+    """Between the fields of a table whose double quotes may hold line ends; null: no quotes."""
     allow_truncated: bool = False
     error: PipelineError | None = None
     truncated: list[Path] = field(default_factory=list)
@@ -86,7 +85,7 @@ class Lines:
             if rest:
                 yield rest + b"\n", False
             return
-        if rest and self.quoted and rest.count(b'"') % 2:
+        if rest and self._last_end(rest + b"\n") == 0:
             start = rest[:60].decode("utf-8", "replace")
             raise InputError(
                 f"{path}: a double quote in the record that begins {start!r} is never "
@@ -96,21 +95,26 @@ class Lines:
             yield rest + b"\n", True
 
     def _why(self) -> str:
-        if self.quoted:
+        if self.delimiter:
             return "; where quotes mean nothing, set data.table.quotes=false (--no-quotes)"
         return "; is this a dump?"
 
     def _last_end(self, block: bytes) -> int:
         """Give the place after the last line end."""
-        if not self.quoted or b'"' not in block:
+        if not self.delimiter or b'"' not in block:
             return block.rfind(b"\n") + 1
-        ends = _line_ends(np.frombuffer(block, dtype=np.uint8), quoted=True)
+        ends = record_ends(block, self.delimiter)
         return int(ends[-1]) if len(ends) else 0
 
     def _split(self, block: bytes, first: int, is_whole: bool) -> tuple[pa.RecordBatch, int]:
         """Cut a block at its line ends; also give how many lines it has, blank ones too."""
         data = np.frombuffer(block, dtype=np.uint8)
-        stops = _line_ends(data, self.quoted) if is_whole else np.array([len(block)])
+        if not is_whole:
+            stops = np.array([len(block)])
+        elif self.delimiter and b'"' in block:
+            stops = record_ends(block, self.delimiter)
+        else:
+            stops = np.flatnonzero(data == NEWLINE) + 1
         text, problem = _as_text(block, stops)
         if not is_whole:
             problem = pa.array(["cut_off"], pa.string())
@@ -119,15 +123,6 @@ class Lines:
         blank = (stops - starts == 1) | ((stops - starts == 2) & (data[starts] == RETURN))
         batch = pa.record_batch([pa.array(rows), text, problem], schema=SCHEMA)
         return (batch.filter(pa.array(~blank)) if blank.any() else batch), len(stops)
-
-
-def _line_ends(data: np.ndarray, quoted: bool) -> np.ndarray:
-    """Give the places after each line end; none within double quotes where those count."""
-    stops = np.flatnonzero(data == NEWLINE)
-    if quoted:
-        quotes = np.flatnonzero(data == QUOTE)
-        stops = stops[np.searchsorted(quotes, stops) % 2 == 0]
-    return stops + 1
 
 
 def _as_text(block: bytes, stops: np.ndarray) -> tuple[pa.LargeStringArray, pa.StringArray]:

@@ -102,7 +102,10 @@ def read_stages(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.exists():
         return {}
-    stages: dict[str, Any] = read_json(path).get("stages", {})
+    record = read_json(path)
+    stages = record.get("stages") if isinstance(record, dict) else None
+    if not isinstance(stages, dict):
+        raise InputError(f"{path}: no manifest of basrec's; make the folder again")
     return stages
 
 
@@ -112,12 +115,27 @@ def read_manifest(folder: Path, stage: str) -> Manifest:
     Errors: InputError where the folder has no such stage.
     """
     values = read_stages(folder).get(stage)
-    if values is None:
+    if not values:
         raise InputError(f"{folder}: no '{stage}' stage here; run 'basrec {stage}' first")
     try:
         return Manifest(**values, folder=folder)
     except (TypeError, ValidationError) as exc:
         raise InputError(f"{folder / MANIFEST}: damaged; make the folder again") from exc
+
+
+def verify_outputs(folder: Path, stage: str) -> Manifest:
+    """Give a stage's manifest where its files are those that it wrote.
+
+    Errors: InputError that names the file that is missing or has changed since.
+    """
+    manifest = read_manifest(folder, stage)
+    for name, digest in manifest.outputs.items():
+        path = folder / name
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; make the folder again")
+        if digest_file(path) != digest:
+            raise InputError(f"{path}: has changed since it was written; make the folder again")
+    return manifest
 
 
 def find_reusable(folder: Path, stage: str, key: str) -> Manifest | None:
@@ -128,10 +146,10 @@ def find_reusable(folder: Path, stage: str, key: str) -> Manifest | None:
         return None
     if manifest.key != key:
         return None
-    for name, digest in manifest.outputs.items():
-        if not (folder / name).exists() or digest_file(folder / name) != digest:
-            return None
-    return manifest.model_copy(update={"reused": True})
+    try:
+        return verify_outputs(folder, stage).model_copy(update={"reused": True})
+    except InputError:
+        return None
 
 
 def _versions() -> dict[str, str]:

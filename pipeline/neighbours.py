@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from pipeline.config import NeighbourConfig
 from pipeline.engine import Engine, open_engine, write_batches
-from pipeline.files import digest_file, digest_value
+from pipeline.files import digest_value
 from pipeline.folder import building, carry
-from pipeline.manifest import Manifest, Recorder, find_reusable, read_manifest, stage_key
+from pipeline.manifest import Manifest, Recorder, find_reusable, stage_key, verify_outputs
 from pipeline.schemas import NEIGHBOURS, check_file
 from pipeline.splits import read_split, register_split
 
@@ -29,10 +29,10 @@ def add_neighbours(
 
     Errors: InputError where the folder is no prepared one.
     """
-    source = read_manifest(prepared, "prepare")
+    source = verify_outputs(prepared, "prepare")
     settings = config.model_dump(mode="json")
     split = digest_value(read_split(prepared))
-    inputs = {"sequences.parquet": digest_file(prepared / "sequences.parquet"), "split": split}
+    inputs = {"sequences.parquet": source.outputs["sequences.parquet"], "split": split}
     reusable = find_reusable(prepared, "neighbours", stage_key("neighbours", settings, inputs))
     if reusable:
         return reusable

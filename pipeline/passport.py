@@ -42,8 +42,8 @@ def describe(
         "repeats": engine.rows("61_repeats")[0] | {"policy": config.repeats},
         "ties": ties
         | {
-            "share_of_users": ties["users_with_ties"] / ties["users"],
-            "share_of_users_last_two": ties["users_with_last_two_tied"] / ties["users"],
+            "share_of_users": round(ties["users_with_ties"] / ties["users"], 6),
+            "share_of_users_last_two": round(ties["users_with_last_two_tied"] / ties["users"], 6),
             "policy": config.ties,
         },
         "length": {
@@ -102,7 +102,14 @@ def protocol(config: DataConfig, split: Entry) -> Entry:
         "ids": ids[config.id_order],
         "seed": config.seed,
         "split": split,
-        "split_means": ABOUT[split["rule"]],
+        "split_means": "; ".join(
+            [ABOUT[split["rule"]]]
+            + [
+                f"{name} {_moment(split[name])}"
+                for name in ("validation_from", "test_from")
+                if name in split
+            ]
+        ),
         "max_rejects": config.max_rejects,
         "allow_truncated": config.allow_truncated,
         "order_of_steps": "window and rating, sample of users, duplicates, repeats, k-core",
@@ -135,10 +142,11 @@ def _split(engine: Engine, split: Entry) -> Entry:
     parts = {name: found[name] for name in PARTS if name in found}
     if split["rule"] != "leave_one_out" and len(parts) < len(PARTS):
         missing = ", ".join(name for name in PARTS if name not in parts)
-        raise InputError(
-            f"split {split['rule']} leaves nothing for {missing}; lower data.held_out, or move "
-            "data.validation_from and data.test_from"
-        )
+        remedy = {
+            "last_n": "lower data.held_out (--held-out)",
+            "global_time": "move data.validation_from and data.test_from",
+        }[split["rule"]]
+        raise InputError(f"split {split['rule']} leaves nothing for {missing}; {remedy}")
     for part in parts.values():
         part |= {name: _moment(part[name]) for name in ("first_time", "last_time")}
     leakage = engine.rows("66_leakage")[0]
@@ -148,7 +156,7 @@ def _split(engine: Engine, split: Entry) -> Entry:
     older = leakage["targets_older_than_training"] / leakage["test_targets"]
     return {
         "parts": parts,
-        "leakage": leakage | {"share_of_targets_older_than_training": older},
+        "leakage": leakage | {"share_of_targets_older_than_training": round(older, 6)},
     }
 
 

@@ -4,9 +4,12 @@ from glob import glob
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.folder import MANIFEST
 
 UNFINISHED = (".part", ".tag", ".tmp")
 """What a download leaves while it is not finished."""
+NOT_DATA = (".", "_")
+"""How names begin of what is beside the data: hidden files, marks such as _SUCCESS."""
 
 
 def list_files(raw: list[Path]) -> list[Path]:
@@ -14,12 +17,19 @@ def list_files(raw: list[Path]) -> list[Path]:
 
     Errors: InputError where one is missing, empty or not allowed to be read.
     """
-    files = [file for path in raw for file in _expand(path)]
-    if not files:
-        raise InputError(f"{', '.join(map(str, raw)) or 'raw'}: no raw files; name the dump")
+    if not raw:
+        raise InputError("raw: no raw files; name the dump")
+    files = []
+    for path in raw:
+        found = _expand(path)
+        if not found:
+            raise InputError(f"{path}: no raw files there; name the dump")
+        files += found
     for path in files:
         if not path.exists():
             raise InputError(f"{path}: no such file; check the path of the raw dump")
+        if not path.is_file():
+            raise InputError(f"{path}: is no regular file; write it to one, or name its files")
         try:
             is_empty = path.stat().st_size == 0
         except OSError as exc:
@@ -30,14 +40,16 @@ def list_files(raw: list[Path]) -> list[Path]:
 
 
 def _expand(path: Path) -> list[Path]:
+    if (path / MANIFEST).is_file():
+        raise InputError(f"{path}: was made by basrec; 'basrec prepare' goes on from it")
     if path.is_dir():
-        return sorted(entry for entry in path.iterdir() if entry.is_file() and _is_raw(entry))
+        return sorted(entry for entry in path.iterdir() if _is_raw(entry))
     if path.exists() or not any(char in str(path) for char in "*?["):
         return [path]
     found = sorted(Path(name) for name in glob(str(path), recursive=True))  # noqa: PTH207
-    return [entry for entry in found if entry.is_file() and _is_raw(entry)]
+    return [entry for entry in found if not entry.is_dir() and _is_raw(entry)]
 
 
 def _is_raw(entry: Path) -> bool:
-    """Tell a dump from a hidden file and from what a download has not finished."""
-    return not entry.name.startswith(".") and entry.suffix not in UNFINISHED
+    """Tell a dump from what lies beside it and from what a download has not finished."""
+    return not entry.name.startswith(NOT_DATA) and entry.suffix not in UNFINISHED

@@ -33,7 +33,8 @@ class RowFiles:
 
     def __init__(self, work: Path, lines: Lines) -> None:
         self.lines = lines
-        self.bad_of: Counter[int] = Counter()  # by the place of the file
+        self.good_of: Counter[int] = Counter()  # by the place of the file, from 1
+        self.bad_of: Counter[int] = Counter()
         self.good = self.bad = self.last_row = 0
         self.reasons: Counter[str] = Counter()
         self.examples: list[str] = []
@@ -50,10 +51,14 @@ class RowFiles:
 
     def __exit__(self, *_: object) -> None:
         self.pool.shutdown()
-        for file in (*self.writers, *self.sinks):
-            file.close()
-        for written in self.pending:
-            written.result()
+        try:
+            for written in self.pending:
+                written.result()
+            for writer in self.writers:
+                writer.close()
+        finally:
+            for sink in self.sinks:
+                sink.close()
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Write a batch of parsed lines; not more than two wait for the disk."""
@@ -76,8 +81,8 @@ class RowFiles:
                 writer.write_table(part.select(writer.schema.names).cast(writer.schema))
         for entry in pc.value_counts(bad["reason"]).to_pylist() if len(bad) else []:
             self.reasons[entry["values"]] += entry["counts"]
-        places = np.searchsorted(self.lines.starts, np.asarray(bad["row"]), side="right")
-        self.bad_of.update(places.tolist())
+        self._count(self.good_of, good["row"])
+        self._count(self.bad_of, bad["row"])
         for row in bad.slice(0, EXAMPLES - len(self.examples)).to_pylist():
             self.examples.append(f"row {row['row']} {row['reason']}: {row['line'][:60]!r}")
 
@@ -86,6 +91,27 @@ class RowFiles:
         """SHA-256 of the files, when they are closed."""
         sinks = zip(OUTPUTS, self.sinks, strict=True)
         return {name: sink.digest.hexdigest() for name, sink in sinks}
+
+    def _count(self, of: Counter[int], rows: pa.ChunkedArray) -> None:
+        """Count rows by their file; all of them at once where they are of one."""
+        if len(rows) == 0:
+            return
+        starts = self.lines.starts
+        first, last = (np.searchsorted(starts, rows[n].as_py(), "right") for n in (0, -1))
+        if first == last:
+            of[int(first)] += len(rows)
+        else:
+            of.update(np.searchsorted(starts, np.asarray(rows), "right").tolist())
+
+    @property
+    def hopeless(self) -> Path | None:
+        """A file of which not one row could be used, where there is one among others."""
+        places = [place for place in self.bad_of if not self.good_of[place]]
+        return self.lines.files[places[0] - 1] if places else None
+
+    def bad_in(self, file: Path) -> int:
+        """How many rows of a file could not be used."""
+        return self.bad_of[self.lines.files.index(file) + 1]
 
     @property
     def worst(self) -> Path:

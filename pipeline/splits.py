@@ -5,8 +5,15 @@ from typing import Any
 
 from pipeline.config import DataConfig, unix_seconds
 from pipeline.engine import Engine
+from pipeline.errors import InputError
 from pipeline.files import read_json
 
+NUMBERS: dict[str, tuple[str, ...]] = {
+    "leave_one_out": (),
+    "last_n": ("held_out",),
+    "global_time": ("validation_from", "test_from"),
+}
+"""The rules, and what each says in numbers."""
 ABOUT = {
     "leave_one_out": "train items[:-3] -> items[1:-2], validation target items[-2], test items[-1]",
     "last_n": "each user's last held_out items for test, as many before them for validation",
@@ -28,9 +35,20 @@ def resolve_split(engine: Engine, config: DataConfig) -> dict[str, Any]:
 
 
 def read_split(prepared: Path) -> dict[str, Any]:
-    """Read the split that a prepared folder's passport states."""
-    split: dict[str, Any] = read_json(prepared / "passport.json")["protocol"]["split"]
-    return split
+    """Read the split that a prepared folder's passport states.
+
+    Errors: InputError where it states none that is known.
+    """
+    path = prepared / "passport.json"
+    passport = read_json(path)
+    try:
+        split: dict[str, Any] = passport["protocol"]["split"]
+        numbers = [int(split[name]) for name in NUMBERS[split["rule"]]]
+    except (KeyError, TypeError, ValueError) as exc:
+        raise InputError(
+            f"{path}: states no split that is known; prepare the folder again"
+        ) from exc
+    return {"rule": split["rule"]} | dict(zip(NUMBERS[split["rule"]], numbers, strict=True))
 
 
 def register_split(engine: Engine, split: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from isal import isal_zlib
@@ -25,17 +26,21 @@ INFLATE_BYTES = 16 << 10
 MEMBER_BYTES = 64 << 10
 """Bytes of an archive's member read at once; where it breaks off, what these hold is lost."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+SKIPPABLE = b"\x2a\x4d\x18"  # a zstd frame of notes, which may come first
 OTHER_KINDS = {
     b"PK\x03\x04": "a zip archive: unpack it first",
     b"BZh": "compressed by bzip2: unpack it first",
     b"\xfd7zXZ": "compressed by xz: unpack it first",
     b"7z\xbc\xaf": "a 7z archive: unpack it first",
+    b"\x5d\x00\x00": "compressed by lzma: unpack it first",
+    b"ARROW1": "an Arrow file: write it as Parquet or CSV first",
     b"\xff\xfe": "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)",
     b"\xfe\xff": "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)",
     b"PAR1": "Parquet: read it alone, with --format table",
 }
 """First bytes of what cannot be read as lines."""
-TAR_MARK = slice(257, 262)  # where a tar archive says "ustar"
+MARK = b"\xef\xbb\xbf"
+"""UTF-8's byte order mark; no part of the first line."""
 
 
 def read_blocks(path: Path, member: str, digests: Digests) -> Iterator[bytes]:
@@ -63,19 +68,36 @@ def _content(path: Path, raw: "io.BufferedReader[DigestedSource]", member: str) 
     blocks = _whole_blocks(_decompressed(path, raw))
     first = next(blocks, b"")
     stream = _chained(first, blocks)
-    if first[TAR_MARK] == b"ustar":
+    if _is_tar(first):
         stream = _whole_blocks(_members(path, stream, member))
+    else:
+        _refuse_other_kinds(path, first, "inside its compression")
     yield from stream
+
+
+def _is_tar(start: bytes) -> bool:
+    """Tell by the checksum of the first header, which also the oldest archives have."""
+    try:
+        tarfile.TarInfo.frombuf(start[:512], "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
+
+
+def _refuse_other_kinds(path: Path, start: bytes, where: str) -> None:
+    for magic, what in OTHER_KINDS.items():
+        if start.startswith(magic):
+            raise InputError(f"{path}: {where} it is {what}".replace("  ", " "))
+    if where and start.startswith((GZIP, ZSTD)):
+        raise InputError(f"{path}: {where} it is compressed once more: unpack it first")
 
 
 def _decompressed(path: Path, raw: "io.BufferedReader[DigestedSource]") -> Iterator[bytes]:
     magic = raw.peek(6)
-    for start, what in OTHER_KINDS.items():
-        if magic.startswith(start):
-            raise InputError(f"{path}: it is {what}")
+    _refuse_other_kinds(path, magic, "")
     if magic[:2] == GZIP:
         return _gunzip(path, raw)
-    if magic[:4] == ZSTD:
+    if magic[:4] == ZSTD or (magic[:1] >= b"\x50" and magic[1:4] == SKIPPABLE):
         return _unzstd(path, raw)
     return iter(lambda: raw.read(BLOCK_BYTES), b"")
 
@@ -88,8 +110,15 @@ def _gunzip(path: Path, raw: "io.BufferedReader[DigestedSource]") -> Iterator[by
             while chunk:
                 if inflate.eof:  # a further member, or zeros that fill up a block
                     chunk = chunk.lstrip(b"\0")
-                    inflate = isal_zlib.decompressobj(wbits=31) if chunk else inflate
-                yield inflate.decompress(chunk, BLOCK_BYTES) if chunk else b""
+                    if not chunk:
+                        break
+                    if not GZIP.startswith(chunk[:2]):
+                        raise TruncatedError(
+                            f"{path}: what follows the end of its gzip data is no gzip; get it "
+                            "again, or leave that out with --allow-truncated"
+                        )
+                    inflate = isal_zlib.decompressobj(wbits=31)
+                yield inflate.decompress(chunk, BLOCK_BYTES)
                 chunk = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
         yield inflate.flush() if not inflate.eof else b""
     except isal_zlib.error as exc:  # type: ignore[misc]  # its stub is wrong
@@ -162,23 +191,46 @@ class _Readable(io.RawIOBase):
         return count
 
 
+class _Entry(tarfile.TarInfo):
+    """A tar header; a damaged one is an error, where tarfile would take it for the end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Entry":
+        """Read a header. Errors: ReadError unless it is one or marks the end."""
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # a block of zeros
+            raise
+        except tarfile.HeaderError as exc:
+            raise tarfile.ReadError(str(exc)) from exc
+
+
 def _members(path: Path, blocks: Iterator[bytes], pattern: str) -> Iterator[bytes]:
     """Read the fitting members one after the other; nothing is unpacked to disk."""
     seen, fitting = [], 0
     try:
-        with tarfile.open(fileobj=io.BufferedReader(_Readable(blocks)), mode="r|") as archive:
+        source = io.BufferedReader(_Readable(blocks))
+        with tarfile.open(fileobj=source, mode="r|", tarinfo=_Entry) as archive:
             for entry in archive:
                 seen.append(entry.name)
+                name = Path(entry.name).name
                 content = archive.extractfile(entry) if entry.isfile() else None
-                if content is None or not fnmatch(Path(entry.name).name, pattern):
+                if content is None or name.startswith(".") or not fnmatch(name, pattern):
                     continue
                 fitting += 1
-                last = b"\n"
+                last, is_first = b"\n", True
                 while block := content.read(MEMBER_BYTES):
+                    if is_first:
+                        _refuse_other_kinds(path, block, f"member {entry.name!r}:")
+                        block, is_first = block.removeprefix(MARK), False
                     yield block
-                    last = block[-1:]
+                    last = block[-1:] or last
                 if last != b"\n":  # members must not run into each other
                     yield b"\n"
+            rest: Any = archive.fileobj
+            while block := rest.read(READ_BYTES):
+                if block.strip(b"\0"):
+                    raise tarfile.ReadError("data after what should be its end")
     except tarfile.TarError as exc:
         raise TruncatedError(
             f"{path}: the archive breaks off ({exc}); get it again, or keep its good part with "

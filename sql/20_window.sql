@@ -10,4 +10,4 @@ from interactions
 where
     (getvariable('since') is null or timestamp >= getvariable('since'))
     and (getvariable('until') is null or timestamp <= getvariable('until'))
-    and (getvariable('min_rating') is null or rating >= getvariable('min_rating'))
+    and (getvariable('min_rating') is null or rating >= cast(getvariable('min_rating') as float))

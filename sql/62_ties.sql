@@ -1,11 +1,10 @@
--- Users whose order depends on the tie rule: different items at one time; and users whose last
--- two interactions tie, so that the rule decides what is the test target.
+-- Users whose order depends on the tie rule: different items at one time; and users who have
+-- different items at their last time, so that the rule decides what is the test target.
 -- Grain: one row in all. Input: numbered.
 with moments as (
     select
         user_id,
         timestamp,
-        count(*) as interactions,
         min(item_id) != max(item_id) as differ
     from numbered
     group by user_id, timestamp
@@ -15,7 +14,7 @@ by_user as (
     select
         user_id,
         bool_or(differ) as has_tie,
-        arg_max(interactions, timestamp) > 1 as last_two_tie
+        arg_max(differ, timestamp) as last_two_tie
     from moments
     group by user_id
 )

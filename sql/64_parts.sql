@@ -21,6 +21,7 @@ select
     n.user_id,
     n.timestamp,
     n.place,
+    n.place = s.first_place as is_first,
     case
         when n.place - s.first_place < s.num_train then 'train'
         when n.place - s.first_place < s.num_before_test then 'validation'

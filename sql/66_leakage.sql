@@ -35,7 +35,8 @@ judged as (
             t.timestamp < (select max(l.newest) from latest as l where l.user_id != t.user_id),
             false
         ) as is_leak,
-        1.0 - coalesce(m.up_to_here, 0) / greatest(total.num_train, 1) as share_newer
+        total.num_train,
+        total.num_train - coalesce(m.up_to_here, 0) as num_newer
     from parts as t
     cross join total
     asof left join moments as m on t.timestamp >= m.timestamp
@@ -45,5 +46,5 @@ judged as (
 select
     count(*) as test_targets,
     count(*) filter (where is_leak) as targets_older_than_training,
-    avg(share_newer) as mean_share_of_training_newer
+    round(sum(num_newer) / greatest(sum(num_train), 1), 9) as mean_share_of_training_newer
 from judged

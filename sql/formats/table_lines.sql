@@ -1,30 +1,18 @@
--- Any table of text: fields between delimiters, quoted where the layout says so. Quoted fields are
--- told by splitting at the quotes: every second piece lies between two, and an empty piece outside
--- is a doubled quote. Header lines are no rows.
--- Grain: one raw line. Key: row. Input: lines (row, text, problem). Settings: delimiter, quotes,
--- header, num_columns, user_place, item_place, rating_place, time_place.
+-- Any table of text: fields between delimiters; where quotes count, a field that begins and ends with
+-- one holds delimiters and line ends, and doubled quotes for one. Header lines are no rows.
+-- Grain: one raw line. Key: row. Input: lines (row, text, problem). Settings: delimiter,
+-- field_pattern (null where quotes mean nothing), header, num_columns, user_place, item_place,
+-- rating_place, time_place.
 with stripped as (
     select
         row,
         text,
         problem,
-        rtrim(text, chr(13) || chr(10)) as line,
-        getvariable('quotes') and contains(text, '"') as is_quoted
+        rtrim(text, chr(13) || chr(10)) as line
     from lines
     where
         getvariable('header') is null
         or rtrim(text, chr(13) || chr(10)) != getvariable('header')
-),
-
-pieces as (
-    select
-        row,
-        text,
-        problem,
-        line,
-        is_quoted,
-        case when is_quoted then string_split(line, '"') end as parts
-    from stripped
 ),
 
 cut as (
@@ -33,23 +21,20 @@ cut as (
         text,
         problem,
         case
-            when not is_quoted then string_split(line, getvariable('delimiter'))
-            else string_split(
-                array_to_string(
-                    list_transform(
-                        range(1, len(parts) + 1),
-                        lambda n: case
-                            when n % 2 = 0 then parts[n]
-                            when parts[n] = '' and n > 1 and n < len(parts) then '"'
-                            else replace(parts[n], getvariable('delimiter'), chr(31))
-                        end
-                    ),
-                    ''
+            when getvariable('field_pattern') is null or not contains(line, '"')
+                then string_split(line, getvariable('delimiter'))
+            else list_transform(
+                regexp_extract_all(
+                    line || getvariable('delimiter'), getvariable('field_pattern'), 1
                 ),
-                chr(31)
+                lambda field: case
+                    when len(field) > 1 and field[1] = '"' and field[-1] = '"'
+                        then replace(field[2:-2], '""', '"')
+                    else field
+                end
             )
         end as fields
-    from pieces
+    from stripped
 )
 
 select

@@ -1,5 +1,6 @@
 """A small prepared folder, written the way the pipeline promises it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,8 @@ def write_prepared(folder: Path, sequences: list[list[int]], neighbours: dict[in
         }
     )
     pq.write_table(table, folder / "neighbours.parquet")
+    passport = {"protocol": {"split": {"rule": "leave_one_out"}}}
+    (folder / "passport.json").write_text(json.dumps(passport))
     return folder
 
 

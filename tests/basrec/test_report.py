@@ -25,7 +25,7 @@ PASSPORT = {
     "rejected_rows": {"<script>alert(1)</script>": 3},
     "length": {"min": 5, "median": 6.0, "mean": 6.2, "max": 9},
     "ties": {"share_of_users": 0.5, "share_of_users_last_two": 0.25},
-    "repeats": {"interactions": 2, "users": 1},
+    "repeats": {"interactions": 2, "users": 1, "distinct_pairs": 58},
     "digest": "abc",
     "protocol": {"since": None, "repeats": "keep"},
 }

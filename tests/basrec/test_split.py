@@ -112,7 +112,7 @@ def test_negatives_may_be_held_out_items_of_the_split(tmp_path: Path) -> None:
 
 def test_an_unknown_rule_is_told(tmp_path: Path) -> None:
     folder = with_split(tmp_path / "p", {"rule": "by_mood"}, LISTS)
-    with pytest.raises(InputError, match=r"passport.json: split 'by_mood' is not known"):
+    with pytest.raises(InputError, match=r"passport.json: states no split that is known"):
         read_prepared(folder)
 
 

@@ -242,7 +242,7 @@ def test_a_table_with_quoted_line_ends(tmp_path: Path) -> None:
 
 def test_a_header_is_seen_also_where_columns_are_given_by_place(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
-    raw.write_text(f"u,i,when\na,x,{TIME}\n")
+    raw.write_text(f"u,i,Timestamp\na,x,{TIME}\n")
     table = {"user": 1, "item": 2, "time": 3}
     good, bad = read(raw, tmp_path / "in", format="table", table=table)
     assert (len(good), len(bad)) == (1, 0)
@@ -255,7 +255,7 @@ def test_a_header_is_seen_also_where_columns_are_given_by_place(tmp_path: Path) 
     [
         ({"time_format": "%Q"}, "'%Q' is not known"),
         ({"time_unit": "milliseconds"}, "read as milliseconds; give another --time-unit"),
-        ({"time_unit": "iso"}, "read as iso; give iso or another"),
+        ({"time_unit": "iso"}, "read as iso; give another --time-unit .seconds, mi"),
     ],
 )
 def test_units_that_do_not_fit_are_told(table: Any, told: str, tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_table_that_lacks_a_column_is_told(tmp_path: Path) -> None:
     raw.write_text(f"a\tb\tc\nu\ti\t{TIME}\n")
     good, _ = read(raw, tmp_path / "in", format="table", table={"user": 1, "item": 2, "time": "c"})
     assert good["user"].to_list() == ["u"]
-    for column, told in (("d", "column 'd' is not in the header: a, b, c"), (4, "no column 4")):
+    for column, told in (("d", "column 'd' is not in the header: 'a', 'b'"), (4, "no column 4")):
         table = {"user": column, "item": "b", "time": "c"}
         with pytest.raises(InputError, match=told):
             read(raw, tmp_path / "in", format="table", table=table)

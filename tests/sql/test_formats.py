@@ -10,6 +10,7 @@ import pytest
 from pipeline.engine import open_engine
 from pipeline.formats import FORMATS
 from pipeline.lines import SCHEMA
+from pipeline.quotes import field_pattern
 from pipeline.recognition import build_fields
 
 TIME = 1_391_040_000  # 2014-01-30
@@ -22,7 +23,7 @@ LAYOUT = {
     "rating_place": 3,
     "time_place": 4,
     "delimiter": ",",
-    "quotes": True,
+    "field_pattern": field_pattern(","),
     "header": None,
     "num_columns": 4,
     "time_unit": "seconds",
@@ -139,7 +140,7 @@ def test_tables_with_quotes(tmp_path: Path) -> None:
     assert rows[2][:2] == ('say "U", now', "a\nb")
     assert rows[4][0] == '"'
     assert [row[4] for row in rows[3:]] == ["missing_user", None, "too_many_fields", "truncated"]
-    plain = parse("table", [f'"U",I,4,{TIME}'], tmp_path, quotes=False)
+    plain = parse("table", [f'"U",I,4,{TIME}'], tmp_path, field_pattern=None)
     assert plain[0][0] == '"U"'
 
 
