@@ -133,6 +133,12 @@ def prepare(
     held_out: Annotated[
         int | None, typer.Option(help="n of the split last_n.", show_default="1")
     ] = None,
+    validation_from: Annotated[
+        str | None, typer.Option(help="For global_time (UTC).", show_default="after 80 %")
+    ] = None,
+    test_from: Annotated[
+        str | None, typer.Option(help="For global_time (UTC).", show_default="after 90 %")
+    ] = None,
     columns: Columns = None,
     time_unit: TimeUnit = None,
     time_format: TimeFormat = None,
@@ -183,6 +189,8 @@ def prepare(
         "seed": seed,
         "split": split,
         "held_out": held_out,
+        "validation_from": validation_from,
+        "test_from": test_from,
         "memory": memory,
         "threads": threads,
     }

@@ -115,7 +115,9 @@ def _fill(
             add_neighbours(prepared, neighbours, config.memory, config.threads)
         if items:
             with stage_spinner("details"):
-                details = add_details(prepared, items, config.memory, config.threads)
+                details = add_details(
+                    prepared, items, config.memory, config.threads, config.allow_truncated
+                )
             show_manifest(details.model_copy(update={"folder": place}))
         with stage_spinner("validate"):
             validate(prepared)

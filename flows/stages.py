@@ -95,7 +95,13 @@ def details_task(config: RunConfig, data: Path) -> State[Record]:
 
     prepared = Folders(data, config.name).prepared
     with stage_spinner("details"):
-        manifest = add_details(prepared, config.items, config.data.memory, config.data.threads)
+        manifest = add_details(
+            prepared,
+            config.items,
+            config.data.memory,
+            config.data.threads,
+            config.data.allow_truncated,
+        )
     return _told("details", manifest.model_dump(mode="json"))
 
 

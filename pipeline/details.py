@@ -15,6 +15,7 @@ from pipeline.folder import building, carry
 from pipeline.lines import Lines
 from pipeline.manifest import Manifest, Recorder, find_reusable, read_manifest, stage_key
 from pipeline.raw_files import list_files
+from pipeline.recognition import head_of, look
 from pipeline.schemas import ITEM_DETAILS, check_file
 
 FILE = "item_details.parquet"
@@ -23,7 +24,11 @@ MEMBER = "*business*"
 
 
 def add_details(
-    prepared: Path, raw: Sequence[Path], memory: str = "4GB", threads: int = 2
+    prepared: Path,
+    raw: Sequence[Path],
+    memory: str = "4GB",
+    threads: int = 2,
+    allow_truncated: bool = False,
 ) -> Manifest:
     """Add item_details.parquet to a prepared folder, which is replaced as a whole.
 
@@ -42,7 +47,7 @@ def add_details(
         carry(prepared, work)
         (work / FILE).unlink(missing_ok=True)
         with open_engine(work, memory, threads) as engine:
-            lines = Lines(files, MEMBER)
+            lines = Lines(files, MEMBER, allow_truncated=allow_truncated)
             engine.register("lines", lines.reader())
             engine.view("json_lines", "formats/json_lines")
             try:
@@ -53,9 +58,16 @@ def add_details(
             found = engine.write("55_item_details", work / FILE, ITEM_DETAILS)
             counts = engine.rows("56_detail_counts")[0]
         if not found:
+            start = str(head_of(files, MEMBER)["text"][0]).strip()
+            hint = look(start) if start[:1] in ("<", "[") or start == "{" else ""
             raise InputError(
-                f"{files[0]}: none of its {counts['num_rows']:,} lines names an item of the core; "
-                "is it this dataset's metadata (JSON lines with asin, parent_asin or business_id)?"
+                f"{files[0]}: none of its {counts['num_rows']:,} lines says title, brand or "
+                "categories of an item of the core; "
+                + (
+                    hint
+                    or "is it this dataset's metadata (JSON lines with asin, parent_asin or "
+                    "business_id)?"
+                )
             )
         recorder.rows |= {"details": found, "raw": counts["num_rows"], "rejects": counts["rejects"]}
         check_file(work / FILE)

@@ -41,8 +41,9 @@ def add_neighbours(
         carry(prepared, work)
         (work / FILE).unlink(missing_ok=True)
         with open_engine(work, memory, threads) as engine:
-            loads = _measure(engine, prepared, config)
-            batches = _neighbours(engine, loads)
+            engine.parquet("sequences", prepared / "sequences.parquet")
+            register_split(engine, read_split(prepared))
+            batches = find_neighbours(engine, config)
             recorder.rows["neighbours"] = write_batches(batches, work / FILE, NEIGHBOURS)
             found = engine.connection.read_parquet(str(work / FILE)).unique("item_id")
             with_any = len(found.fetchall())
@@ -52,18 +53,13 @@ def add_neighbours(
         return recorder.write(work, prepared, [FILE])
 
 
-def _measure(engine: Engine, prepared: Path, config: NeighbourConfig) -> pa.Table:
+def find_neighbours(engine: Engine, config: NeighbourConfig) -> Iterator[pa.RecordBatch]:
+    """Give the neighbours, one range of items after the other, from `sequences` and the split."""
     engine.settings(similarity=config.similarity, top=config.top)
-    engine.parquet("sequences", prepared / "sequences.parquet")
-    register_split(engine, read_split(prepared))
     engine.table("train_part", "50_train_part")
     engine.table("train_sizes", "51_train_sizes")
     engine.table("item_loads", "52_item_loads")
-    return pa.Table.from_pylist(engine.rows("54_loads_out"))
-
-
-def _neighbours(engine: Engine, loads: pa.Table) -> Iterator[pa.RecordBatch]:
-    """Give the neighbours, one range of items after the other."""
+    loads = pa.Table.from_pylist(engine.rows("54_loads_out"))
     if len(loads) == 0:
         return
     ids, pairs = np.asarray(loads["item_id"]), np.asarray(loads["num_pairs"])

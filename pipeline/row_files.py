@@ -23,6 +23,7 @@ INTERACTIONS_FILE: dict[str, Any] = {
 }
 """How the interactions are written: ids hardly repeat or shrink, so that packing them costs more
 time than it saves."""
+GROUP_ROWS = 491_520
 BAD_AT_ONCE = 1000
 """Bad rows of a batch up to which it is cut into pieces rather than copied."""
 EXAMPLES = 3
@@ -43,6 +44,7 @@ class RowFiles:
             pq.ParquetWriter(self.sinks[0], INTERACTIONS, **INTERACTIONS_FILE),
             pq.ParquetWriter(self.sinks[1], REJECTS, compression="zstd"),
         ]
+        self.held: list[pa.Table] = []  # good rows that do not fill a row group yet
         self.pool = ThreadPoolExecutor(1)
         self.pending: list[Future[None]] = []
 
@@ -54,6 +56,7 @@ class RowFiles:
         try:
             for written in self.pending:
                 written.result()
+            self._write_groups(1)
             for writer in self.writers:
                 writer.close()
         finally:
@@ -76,15 +79,24 @@ class RowFiles:
         bad = pa.Table.from_batches([batch.take(pa.array(places))])
         good = _without(batch.select(INTERACTIONS.names), places)
         self.good, self.bad = self.good + len(good), self.bad + len(bad)
-        for writer, part in zip(self.writers, (good, bad), strict=True):
-            if len(part):
-                writer.write_table(part.select(writer.schema.names).cast(writer.schema))
+        self.held.append(good.cast(INTERACTIONS))
+        self._write_groups(GROUP_ROWS)
+        if len(bad):
+            self.writers[1].write_table(bad.select(REJECTS.names).cast(REJECTS))
         for entry in pc.value_counts(bad["reason"]).to_pylist() if len(bad) else []:
             self.reasons[entry["values"]] += entry["counts"]
         self._count(self.good_of, good["row"])
         self._count(self.bad_of, bad["row"])
         for row in bad.slice(0, EXAMPLES - len(self.examples)).to_pylist():
             self.examples.append(f"row {row['row']} {row['reason']}: {row['line'][:60]!r}")
+
+    def _write_groups(self, least: int) -> None:
+        """Write the held rows in groups of one size, however the batches were cut."""
+        held = pa.concat_tables(self.held) if self.held else INTERACTIONS.empty_table()
+        while len(held) >= least:
+            self.writers[0].write_table(held.slice(0, GROUP_ROWS))
+            held = held.slice(GROUP_ROWS)
+        self.held = [held]
 
     @property
     def digests(self) -> dict[str, str]:

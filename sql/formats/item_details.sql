@@ -40,8 +40,8 @@ select
     row,
     problem,
     coalesce(fields[1], fields[2], fields[3]) as item,
-    trim(coalesce(fields[4], fields[5])) as title,
-    trim(coalesce(fields[6], fields[7])) as brand,
+    nullif(trim(coalesce(fields[4], fields[5])), '') as title,
+    nullif(trim(coalesce(fields[6], fields[7])), '') as brand,
     list_select(
         names,
         list_filter(range(1, len(names) + 1), lambda n: list_position(names, names[n]) = n)

@@ -16,7 +16,9 @@ select
         when 'nanoseconds' then try_cast(floor(try_cast(time as double) / 1e9) as bigint)
         when 'days' then try_cast(floor(try_cast(time as double) * 86400) as bigint)
         when 'format'
-            then try_cast(floor(epoch(try_strptime(time, getvariable('time_format')))) as bigint)
-        else try_cast(floor(epoch(try_cast(time as timestamptz))) as bigint)
+            then try_cast(
+                floor(epoch(try_strptime(trim(time), getvariable('time_format')))) as bigint
+            )
+        else try_cast(floor(epoch(try_cast(trim(time) as timestamptz))) as bigint)
     end as seconds
 from columns

@@ -1,5 +1,5 @@
--- Any table of text: fields between delimiters; where quotes count, a field that begins and ends with
--- one holds delimiters and line ends, and doubled quotes for one. Header lines are no rows.
+-- Any table of text: fields between delimiters; where quotes count, a field that begins and ends
+-- with one holds delimiters and line ends, and doubled quotes for one. Header lines are no rows.
 -- Grain: one raw line. Key: row. Input: lines (row, text, problem). Settings: delimiter,
 -- field_pattern (null where quotes mean nothing), header, num_columns, user_place, item_place,
 -- rating_place, time_place.

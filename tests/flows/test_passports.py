@@ -71,6 +71,85 @@ def test_a_prepared_folder_is_enough_for_another_split(
     assert rules == ["leave_one_out", "last_n"]
 
 
+def test_a_prepared_folder_keeps_its_rules(two: tuple[Path, Path], tmp_path: Path) -> None:
+    done = basrec(tmp_path, "prepare", "two", "--split", "global_time", "--out", "three")
+    assert done.returncode == 0, done.stderr
+    rules = json.loads((tmp_path / "three" / "passport.json").read_text())["protocol"]
+    assert (rules["policy"], rules["counting"], rules["split"]["rule"]) == (
+        *("strict", "pairs", "global_time"),
+    )
+    again = basrec(tmp_path, "prepare", "three", "--min-count", "4", "--out", "four")
+    assert again.returncode == 0, again.stderr
+    rules = json.loads((tmp_path / "four" / "passport.json").read_text())["protocol"]
+    assert (rules["split"]["rule"], rules["min_count"], rules["repeats"]) == (
+        *("global_time", 4, "first"),
+    )
+    other = basrec(tmp_path, "prepare", "three", "--policy", "published", "--out", "five")
+    assert other.returncode == 0, other.stderr
+    rules = json.loads((tmp_path / "five" / "passport.json").read_text())["protocol"]
+    assert (rules["split"]["rule"], rules["repeats"]) == ("leave_one_out", "keep")
+
+
+@pytest.mark.parametrize("words", [["--format", "yelp"], ["--max-rejects", "0"]])
+def test_options_that_come_too_late_are_told(
+    words: list[str], two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    done = basrec(tmp_path, "prepare", "one", *words, "--out", "three")
+    assert done.returncode == 2 and "too late" in done.stderr
+    assert not (tmp_path / "three").exists()
+
+
+def test_a_folder_that_has_changed_is_told(two: tuple[Path, Path], tmp_path: Path) -> None:
+    path = two[0] / "interactions.parquet"
+    path.write_bytes(path.read_bytes()[:-5])
+    done = basrec(tmp_path, "prepare", "one", "--out", "three")
+    assert done.returncode == 2 and "interactions.parquet: has changed since" in done.stderr
+    path.unlink()
+    done = basrec(tmp_path, "prepare", "one", "--out", "three")
+    assert done.returncode == 2 and "one/interactions.parquet: no such file" in done.stderr
+    (two[1] / "sequences.parquet").write_bytes(b"PAR1")
+    done = basrec(tmp_path, "neighbours", "two")
+    assert done.returncode == 2 and "sequences.parquet: has changed since" in done.stderr
+
+
+def test_neighbours_found_otherwise_are_a_difference(
+    two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for name in ("three", "four"):
+        words = ["--similarity", "cosine", "--top", "3"] if name == "four" else []
+        assert basrec(tmp_path, "prepare", "one", "--out", name, *words).returncode == 0
+    told = basrec(tmp_path, "passport", "three", "four").stdout
+    assert "neighbours.similarity" in told and "neighbours.top" in told
+
+
+@pytest.mark.parametrize("manifest", ["[]", '{"stages": []}', '{"stages": {"ingest": {}}}', "{"])
+def test_a_damaged_manifest_is_told(manifest: str, two: tuple[Path, Path], tmp_path: Path) -> None:
+    (two[0] / "manifest.json").write_text(manifest)
+    for words in (["prepare", "one", "--out", "three"], ["neighbours", "one"]):
+        done = basrec(tmp_path, *words)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 1},
+        {"ties": None},
+        {"published": {"users": 1}},
+        {"split": {}},
+        {"protocol": {"split": "loo"}},
+        {"protocol": {"split": {"rule": "global_time"}}},
+    ],
+)
+def test_a_passport_that_says_nonsense_is_told(
+    change: dict[str, object], two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    path = two[0] / "passport.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    done = basrec(tmp_path, "neighbours" if "protocol" in change else "passport", "one")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+
+
 def test_what_auto_took_a_table_for_is_told(tmp_path: Path) -> None:
     lines = [f"{u};{i};{1_300_000_000 + i}000" for u in range(6) for i in range(6)]
     (tmp_path / "raw").write_text("\n".join(["userId;movieId;ts", *lines]))
@@ -131,6 +210,15 @@ def test_an_interrupt_is_one_line(tmp_path: Path) -> None:
         (["--max-rejects", "-1"], "max_rejects"),
         (["--since", "2020-01-02", "--until", "2020-01-01"], "since is later than until"),
         (["--ties", "refuse", "--split", "by_mood"], "split"),
+        (["--held-out", "3"], "held_out belongs to the split last_n"),
+        (["--test-from", "2019-01-01"], "belong to the split global_time"),
+        (["--set", "data=3"], "data is a section"),
+        (["--min-rating", "6"], "nothing is left after 'window and rating'"),
+        (["--sample-users", "1e-9"], "nothing is left after 'sample of users'"),
+        (["--min-count", "abc"], "Invalid value for '--min-count'"),
+        (["--columns", "user=²,item=2,time=3"], "column '²' is not in the header"),
+        (["--format", "auto", "--time-unit", "days"], "name the columns too"),
+        (["--no-such-option"], "prepare --help'"),
     ],
 )
 def test_options_that_make_no_sense_are_told(

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import DataConfig, TableConfig
@@ -327,3 +328,169 @@ def test_parquet_tables(times: str, tmp_path: Path) -> None:
     assert bad.rows() == [(3, "missing_time", "9 z 2")]
     with pytest.raises(InputError, match="column 'nope' is not"):
         read(tmp_path / "raw", tmp_path / "in", format="table", table=table | {"user": "nope"})
+
+
+def three_members() -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        for name in ("a_review", "b_review", "c_review"):
+            text = "".join(line(reviewerID=f"{name}{n}") for n in range(100)).encode()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text))
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize("damage", ["no_end", "cut_header", "spoilt_header", "zeroed_header"])
+def test_no_member_of_a_damaged_archive_is_lost_in_silence(damage: str, tmp_path: Path) -> None:
+    data = bytearray(three_members())
+    second = data.index(b"b_review\0")
+    if damage == "no_end":
+        del data[second:]
+    elif damage == "cut_header":
+        del data[second + 100 :]
+    elif damage == "spoilt_header":
+        data[second + 20 : second + 30] = b"x" * 10
+    else:
+        data[second : second + 512] = bytes(512)
+    raw = tmp_path / "raw.tar"
+    raw.write_bytes(data)
+    with pytest.raises(InputError, match="archive breaks off"):
+        read(raw, tmp_path / "in")
+    good, _ = read(raw, tmp_path / "in", allow_truncated=True)
+    assert len(good) == 100
+    record = json.loads((tmp_path / "in" / "manifest.json").read_text())["stages"]["ingest"]
+    assert record["rows"]["truncated files"] == 1
+    raw.write_bytes(three_members())
+    assert len(read(raw, tmp_path / "in")[0]) == 300
+
+
+def test_marks_and_hidden_members_of_an_archive_are_no_rows(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.tar"
+    with tarfile.open(raw, "w") as tar:
+        for name, text in (
+            ("a_review", b"\xef\xbb\xbf" + line().encode()),
+            ("._b_review", b"Mac OS X"),
+            ("b_review", b"\xef\xbb\xbf" + line().encode()),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text))
+    good, bad = read(raw, tmp_path / "in")
+    assert (len(good), len(bad)) == (2, 0)
+
+
+def test_zeros_and_other_bytes_behind_gzip_data(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.gz"
+    packed = gzip.compress(line().encode())
+    raw.write_bytes(packed + bytes(10))
+    assert len(read(raw, tmp_path / "in")[0]) == 1
+    raw.write_bytes(packed + bytes(10) + packed + bytes(100_000))
+    assert len(read(raw, tmp_path / "in")[0]) == 2
+    raw.write_bytes(packed + b"rest")
+    with pytest.raises(InputError, match="what follows the end of its gzip data"):
+        read(raw, tmp_path / "in")
+    assert len(read(raw, tmp_path / "in", allow_truncated=True)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("inner", "told"),
+    [
+        (gzip.compress(line().encode()), "inside its compression it is compressed once more"),
+        ("{}".encode("utf-16"), "inside its compression it is UTF-16"),
+        (b"PK\x03\x04rest", "inside its compression it is a zip archive"),
+    ],
+)
+def test_what_is_packed_twice_is_told(inner: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(gzip.compress(inner))
+    with pytest.raises(InputError, match=told):
+        read(tmp_path / "raw", tmp_path / "in")
+
+
+def test_zstd_may_begin_with_a_frame_of_notes(tmp_path: Path) -> None:
+    notes = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"note"
+    (tmp_path / "raw").write_bytes(notes + pa.compress(line().encode(), "zstd", asbytes=True))
+    assert len(read(tmp_path / "raw", tmp_path / "in")[0]) == 1
+
+
+def test_nothing_named_is_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "a.json").write_text(line())
+    (folder / "_SUCCESS").write_text("")
+    (folder / ".hidden").write_text("x")
+    assert len(read(folder, tmp_path / "in")[0]) == 1
+    with pytest.raises(InputError, match=r"\*.csv: no raw files"):
+        ingest([folder / "a.json", folder / "*.csv"], tmp_path / "in", DataConfig())
+    (folder / "sub").mkdir()
+    with pytest.raises(InputError, match="sub: is no regular file"):
+        read(folder, tmp_path / "in")
+    (folder / "sub").rmdir()
+    (folder / "b.json").symlink_to(folder / "gone")
+    with pytest.raises(InputError, match=r"b.json: no such file"):
+        read(folder, tmp_path / "in")
+    with pytest.raises(InputError, match="made by basrec"):
+        read(tmp_path / "in", tmp_path / "out")
+
+
+def test_a_file_without_one_good_row_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(line() * 5000)
+    (tmp_path / "b.csv").write_text(f"u,i,5.0,{TIME}\n" * 20)
+    both = [tmp_path / "a.json", tmp_path / "b.csv"]
+    with pytest.raises(InputError, match=r"b.csv: not one of 20 .*try --format amazon_ratings"):
+        ingest(both, tmp_path / "in", DataConfig())
+    assert ingest(both, tmp_path / "in", DataConfig(max_rejects=1)).rows["rejects"] == 20
+
+
+def test_rows_that_do_not_fit_the_first_line_are_told(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    table = {"user": "u", "item": "i", "time": "t"}
+    for text, told in (
+        (f"u,i,t\na,b,{TIME},\n", "more columns than the first line"),
+        (f"u,i,t,x\na,b,{TIME}\n", "fewer columns than the first line"),
+        (f"u,i,t,r\na,b,{TIME},4;5\n", "ratings that are no numbers"),
+    ):
+        raw.write_text(text)
+        with pytest.raises(InputError, match=told):
+            rating = {"rating": "r"} if "r" in text else {}
+            read(raw, tmp_path / "in", format="table", table=table | rating)
+    raw.write_bytes(b"u,i,t\n\xfc,b,1400000000\n")
+    with pytest.raises(InputError, match="iconv -f LATIN1"):
+        read(raw, tmp_path / "in", format="table", table=table)
+
+
+def test_two_roles_cannot_share_a_column(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_text(f"u,i,t\na,b,{TIME}\n")
+    with pytest.raises(InputError, match="are the same column"):
+        read(
+            tmp_path / "raw",
+            tmp_path / "in",
+            format="table",
+            table={"user": 1, "item": "u", "time": "t"},
+        )
+
+
+def test_parquet_files_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    table = {"user": "u", "item": "i", "time": "t"}
+    frame = pl.DataFrame({"u": ["a"], "i": ["b"], "t": [TIME]})
+    frame.with_columns(t=pl.from_epoch("t")).write_parquet(folder / "a")
+    frame.write_parquet(folder / "b")
+    with pytest.raises(InputError, match=r"b: its times are of another type"):
+        read(folder, tmp_path / "in", format="table", table=table)
+    frame.with_columns(u=pl.concat_list("u")).write_parquet(folder / "b")
+    with pytest.raises(InputError, match=r"b: column 'u' is of type"):
+        read(folder / "b", tmp_path / "in", format="table", table=table)
+    twice = pa.table([["a"], ["b"], [TIME]], names=["u", "u", "t"])
+    pq.write_table(twice, folder / "b")
+    with pytest.raises(InputError, match=r"b: column 'u' is there twice"):
+        read(folder / "b", tmp_path / "in", format="table", table={"user": 1, "item": 2, "time": 3})
+
+
+def test_a_first_row_without_a_time_is_no_header(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.write_text(f"a,b,5,N/A\na,c,5,{TIME}\na,d,5,{TIME}\n")
+    table = {"user": 1, "item": 2, "rating": 3, "time": 4}
+    good, bad = read(raw, tmp_path / "in", format="table", table=table)
+    assert (len(good), bad["reason"].to_list()) == (2, ["bad_time"])

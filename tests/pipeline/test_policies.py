@@ -251,6 +251,6 @@ def test_details_of_items(write_dump: Write, tmp_path: Path) -> None:
     assert (folder / "item_details.parquet").exists()
     validate(folder)
     meta.write_text('{"asin": "other"}')
-    with pytest.raises(InputError, match="none of its 1 lines names an item"):
+    with pytest.raises(InputError, match="none of its 1 lines says title"):
         add_details(folder, [meta])
     assert (folder / "item_details.parquet").exists()

@@ -54,6 +54,54 @@ def test_a_header_of_known_names_wins_over_the_shape_of_the_rows(user: str, tmp_
     assert good.row(7)[:2] == ("u7", "i7")
 
 
+@pytest.mark.parametrize(
+    "header", ["item_id,user_id,rating,timestamp", "movieId,userId,rating,timestamp,x"]
+)
+def test_a_header_is_obeyed_also_where_times_are_milliseconds(header: str, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    more = ",x" if header.endswith("x") else ""
+    rows = [f"i{n},u{n},4.0,{TIME}000{more}\n" for n in range(300)]
+    raw.write_text("".join([header + "\n", *rows]))
+    ingest([raw], tmp_path / "in", DataConfig(format="auto"))
+    good = pl.read_parquet(tmp_path / "in" / "interactions.parquet")
+    assert good.row(7)[:2] == ("u7", "i7") and good["timestamp"][7] == TIME
+
+
+def test_every_file_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(f"A2XXXXXXXXXXX,B000000001,4.0,{TIME}\n" * 9)
+    (tmp_path / "b").write_text(f"B000000001,A2XXXXXXXXXXX,4.0,{TIME}\n" * 9)
+    files = [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(InputError, match=r"b: is no amazon_ratings_2014, which .*a is"):
+        ingest(files, tmp_path / "in", DataConfig(format="auto"))
+
+
+def test_columns_that_are_given_make_it_a_table(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.write_text(f"0123456789,A2XXXXXXXXXXX,4.0,{TIME}\n")
+    table = {"user": 1, "item": 2, "time": 4}
+    config = DataConfig.model_validate({"format": "auto", "table": table})
+    assert ingest([raw], tmp_path / "in", config).config["format"] == "table"
+    assert pl.read_parquet(tmp_path / "in" / "interactions.parquet")["user"][0] == "0123456789"
+
+
+@pytest.mark.parametrize("factor", [1, 1000, 1_000_000, 1_000_000_000])
+@pytest.mark.parametrize("kind", ["text", "parquet"])
+def test_the_size_of_times_tells_their_unit(kind: str, factor: int, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    times = [None, TIME * factor, (TIME + 1) * factor]
+    frame = pl.DataFrame({"user": ["a", "b", "c"], "item": ["x", "y", "z"], "time": times})
+    frame.write_csv(raw) if kind == "text" else frame.write_parquet(raw)
+    ingest([raw], tmp_path / "in", DataConfig(format="auto", max_rejects=0.5))
+    good = pl.read_parquet(tmp_path / "in" / "interactions.parquet")
+    assert good["timestamp"].to_list() == [TIME, TIME + 1]
+
+
+def test_broken_parquet_is_told(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(b"PAR1rest")
+    with pytest.raises(InputError, match="raw: cannot be read as Parquet"):
+        ingest([tmp_path / "raw"], tmp_path / "in", DataConfig(format="auto"))
+
+
 def test_parquet_with_known_names(tmp_path: Path) -> None:
     frame = {"user_id": ["a"], "item_id": ["b"], "timestamp": pl.from_epoch(pl.Series([TIME]))}
     pl.DataFrame(frame).write_parquet(tmp_path / "raw.csv")
