@@ -11,6 +11,7 @@ import pytest
 
 from basrec.config import TrainConfig
 from basrec.errors import InputError
+from basrec.evaluation import evaluate
 from basrec.report import metrics_table, run_names, write_own_report, write_report
 from basrec.training import train
 
@@ -141,3 +142,22 @@ def test_a_run_has_its_own_page_and_the_passport_of_its_data(
     later = (run / "manifest.json").stat().st_mtime + 9
     os.utime(run / "manifest.json", (later, later))  # trained anew
     assert write_own_report(run).read_text() != "kept"
+
+
+def test_runs_under_different_splits_are_not_compared(
+    folder: Path, runs: list[Path], tmp_path: Path
+) -> None:
+    other = shutil.copytree(runs[1], tmp_path / "other")
+    metrics = json.loads((other / "metrics.json").read_text())
+    metrics["policy"]["split"] = {"rule": "last_n", "held_out": 2}
+    (other / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(InputError, match="other: its split is .*last_n"):
+        write_report([runs[0], other], tmp_path / "report.html")
+    prepared = shutil.copytree(folder, tmp_path / "prepared")
+    passport = {"protocol": {"split": {"rule": "last_n", "held_out": 2}}}
+    (prepared / "passport.json").write_text(json.dumps(passport))
+    with pytest.raises(InputError, match="prepared: its split is last_n"):
+        evaluate(runs[0], "test", prepared)
+    (prepared / "passport.json").unlink()
+    with pytest.raises(InputError, match="passport.json: no such file"):
+        evaluate(runs[0], "test", prepared)

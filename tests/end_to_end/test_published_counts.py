@@ -69,6 +69,13 @@ def test_a_cut_off_line_is_the_one_reject(shared: Path, tmp_path: Path) -> None:
     assert manifest.rows["rejects"] == 1
 
 
+def test_equal_rows_of_a_real_dump(shared: Path, tmp_path: Path) -> None:
+    raw = shared / "data" / "raw" / "AMAZON_FASHION_5.json.gz"
+    passport = run(raw, tmp_path, DataConfig(format="amazon_2018", duplicates="drop"))
+    removed = {step["step"]: step["removed"] for step in passport["steps"]}
+    assert removed["exact duplicates: drop"] == 108
+
+
 @pytest.mark.parametrize(
     ("raw", "format_name", "core"),
     [
