@@ -151,7 +151,7 @@ def test_runs_under_different_splits_are_not_compared(
     metrics = json.loads((other / "metrics.json").read_text())
     metrics["policy"]["split"] = {"rule": "last_n", "held_out": 2}
     (other / "metrics.json").write_text(json.dumps(metrics))
-    with pytest.raises(InputError, match="other: its split is .*last_n"):
+    with pytest.raises(InputError, match=r"other: its split is .*last_n"):
         write_report([runs[0], other], tmp_path / "report.html")
     prepared = shutil.copytree(folder, tmp_path / "prepared")
     passport = {"protocol": {"split": {"rule": "last_n", "held_out": 2}}}
@@ -159,5 +159,5 @@ def test_runs_under_different_splits_are_not_compared(
     with pytest.raises(InputError, match="prepared: its split is last_n"):
         evaluate(runs[0], "test", prepared)
     (prepared / "passport.json").unlink()
-    with pytest.raises(InputError, match="passport.json: no such file"):
+    with pytest.raises(InputError, match=r"passport.json: no such file"):
         evaluate(runs[0], "test", prepared)
