@@ -18,7 +18,7 @@ from pipeline.formats import AUTO, FORMATS
 from pipeline.lines import Lines
 from pipeline.manifest import Manifest, Recorder, find_reusable, stage_key
 from pipeline.raw_files import list_files
-from pipeline.recognition import build_fields, recognise
+from pipeline.recognition import build_fields, recognise, refuse_swapped
 from pipeline.refusals import no_good_row, too_many
 from pipeline.row_files import OUTPUTS, RowFiles
 from pipeline.schemas import check_file
@@ -108,6 +108,7 @@ def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
     if len({is_parquet(file) for file in files}) > 1:
         raise InputError(f"{files[0]}: Parquet and other files together; prepare them one by one")
     statements = known.statements
+    refuse_swapped(files, config.format, lines.member)
     if table is not None and config.format == "table":
         _set_time_format(engine, table.time_format or "%Y")
         if is_parquet(files[0]):

@@ -16,6 +16,8 @@ from pipeline.table import is_parquet
 
 LINES_LOOKED_AT = 1000
 MEMBER = "*review*"
+SWAPPED = ("amazon_ratings_2014", "amazon_ratings_2018")
+"""Two layouts that differ only in the order of users and items."""
 HEADER_2023 = "user_id,parent_asin,"
 """How Amazon's rating files of 2023 begin; other headers are those of tables."""
 
@@ -99,6 +101,22 @@ def build_fields(engine: Engine, statements: tuple[str, ...]) -> None:
     for name in statements[:-1]:
         engine.view("columns" if name == "table_lines" else name, f"formats/{name}")
     engine.view("fields", f"formats/{statements[-1]}")
+
+
+def refuse_swapped(files: list[Path], name: str, member: str) -> None:
+    """Refuse a rating file whose columns are in the order of the other layout.
+
+    Errors: InputError where its users look like product numbers, and its items do not.
+    """
+    if name not in SWAPPED:
+        return
+    head = head_of(files, member)
+    fitting = fitting_formats(head, SWAPPED)
+    if len(fitting) == 1 and name not in fitting:
+        raise InputError(
+            f"{files[0]}: under {name} its users look like product numbers, so it seems to be "
+            f"{fitting[0]}; name that, or read it with --format table --columns"
+        )
 
 
 def look(start: str) -> str:

@@ -129,3 +129,12 @@ def test_what_is_not_recognised_is_told(text: str, told: str, tmp_path: Path) ->
     with pytest.raises(InputError, match=told):
         ingest([raw], tmp_path / "in", DataConfig(format="auto"))
     assert not (tmp_path / "in").exists()
+
+
+def test_users_that_look_like_products_are_refused(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.write_text(f"A2XXXXXXXXXXX,B000000001,4.0,{TIME}\n" * 9)
+    with pytest.raises(InputError, match="seems to be amazon_ratings_2014"):
+        ingest([raw], tmp_path / "in", DataConfig(format="amazon_ratings_2018"))
+    raw.write_text(f"u,i,4.0,{TIME}\n" * 9)  # ids that say nothing are taken as they are told
+    assert ingest([raw], tmp_path / "in", DataConfig(format="amazon_ratings_2018")).rows["raw"] == 9
