@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK = "#7d8590"
 COLOURS = ("#2f81f7", "#db6d28", "#3fb950", "#a371f7", "#e5534b", "#c69026")
@@ -44,7 +45,7 @@ def core_rounds(rounds: list[dict[str, Any]]) -> str:
     for colour, name in zip(COLOURS, ("users", "items", "interactions"), strict=False):
         values = [entry[name] for entry in rounds]
         axes.plot(range(len(values)), values, marker="o", color=colour, label=name)
-    axes.set_yscale("log")
+    _logarithmic(axes, "y")
     axes.set_xticks(range(0, len(rounds), max(1, len(rounds) // 8)))
     _label(axes, "left after each round of the k-core", "round")
     axes.legend(frameon=False, labelcolor=INK, fontsize=8)
@@ -70,8 +71,7 @@ def passport_plots(passport: dict[str, Any]) -> list[str]:
         marker="o",
     )
     for axes in (lengths, popularity):
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        _logarithmic(axes, "xy")
     counts = [row["interactions"] for row in told["months"]]
     months.plot(range(len(counts)), counts, color=COLOURS[2])
     places = sorted({0, len(counts) // 2, len(counts) - 1})
@@ -91,6 +91,18 @@ def _plain(name: str) -> str:
 def _figure() -> tuple[Figure, Axes]:
     figure = Figure(figsize=(4.4, 2.9), layout="constrained")
     return figure, figure.subplots()
+
+
+def _logarithmic(axes: Axes, which: str) -> None:
+    """Make axes logarithmic, with plain numbers on them."""
+    for name in which:
+        axes.set(**{f"{name}scale": "log"})
+        axis = {"x": axes.xaxis, "y": axes.yaxis}[name]
+        low, high = axis.get_data_interval()
+        is_short = high < 1000 * max(low, 1)
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if is_short else (1,)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _label(axes: Axes, title: str, below: str) -> None:
