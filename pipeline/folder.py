@@ -23,7 +23,7 @@ FAILURES = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 def building(out: Path) -> Iterator[Path]:
     """Give a folder to build in; it becomes `out` where the block ends well, and goes if not.
 
-    An existing folder is replaced only if it is empty or holds nothing but what its manifest names.
+    An existing folder is replaced only if it is empty or holds nothing but files of ours.
     Errors: InputError for a place that cannot be written or is not ours; MachineError for a disk
     that is full or fails.
     """

@@ -71,7 +71,7 @@ def _content(path: Path, raw: "io.BufferedReader[DigestedSource]", member: str) 
     if _is_tar(first):
         stream = _whole_blocks(_members(path, stream, member))
     else:
-        _refuse_other_kinds(path, first, "inside its compression")
+        _refuse_other_kinds(path, first, "inside its compression ")
     yield from stream
 
 
@@ -85,11 +85,12 @@ def _is_tar(start: bytes) -> bool:
 
 
 def _refuse_other_kinds(path: Path, start: bytes, where: str) -> None:
+    """Refuse what cannot be read as lines; `where` says in what it lies, if in anything."""
     for magic, what in OTHER_KINDS.items():
         if start.startswith(magic):
-            raise InputError(f"{path}: {where} it is {what}".replace("  ", " "))
+            raise InputError(f"{path}: {where}it is {what}")
     if where and start.startswith((GZIP, ZSTD)):
-        raise InputError(f"{path}: {where} it is compressed once more: unpack it first")
+        raise InputError(f"{path}: {where}it is compressed once more: unpack it first")
 
 
 def _decompressed(path: Path, raw: "io.BufferedReader[DigestedSource]") -> Iterator[bytes]:
@@ -221,7 +222,7 @@ def _members(path: Path, blocks: Iterator[bytes], pattern: str) -> Iterator[byte
                 last, is_first = b"\n", True
                 while block := content.read(MEMBER_BYTES):
                     if is_first:
-                        _refuse_other_kinds(path, block, f"member {entry.name!r}:")
+                        _refuse_other_kinds(path, block, f"member {entry.name!r}: ")
                         block, is_first = block.removeprefix(MARK), False
                     yield block
                     last = block[-1:] or last
