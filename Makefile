@@ -13,7 +13,7 @@ run: $(STAMP)  ## the main job on the embedded sample: prepare, train, evaluate,
 	$(BIN)/basrec run configs/sample.yaml
 
 test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 check: $(STAMP)  ## formatting, lint, types, SQL
 	$(BIN)/ruff format --check .

@@ -83,9 +83,7 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except BaseException as exc:
-        code = exit_code(exc)
-        if code is None and was_interrupted(exc):
-            code = 130
+        code = 130 if was_interrupted(exc) else exit_code(exc)
         if os.environ.get("BASREC_DEBUG") == "1" or code is None:
             raise
         text = INTERRUPTED if code == 130 else one_line(exc)
