@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.config import DataConfig
 from pipeline.engine import Engine, open_engine
@@ -51,6 +52,13 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
             with RowFiles(work, lines) as rows:
                 for batch in _parsed(engine, lines):
                     rows.add(batch)
+            if rows.good:
+                first = pq.ParquetFile(work / OUTPUTS[0]).iter_batches(
+                    1000, columns=["user", "item"]
+                )
+                refuse_swapped(
+                    engine, files[0], config.format, pa.Table.from_batches([next(first)])
+                )
         if rows.good == 0:
             raise InputError(no_good_row(rows.worst, config, rows))
         if rows.bad > config.max_rejects * (rows.good + rows.bad):
@@ -108,7 +116,6 @@ def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
     if len({is_parquet(file) for file in files}) > 1:
         raise InputError(f"{files[0]}: Parquet and other files together; prepare them one by one")
     statements = known.statements
-    refuse_swapped(files, config.format, lines.member)
     if table is not None and config.format == "table":
         _set_time_format(engine, table.time_format or "%Y")
         if is_parquet(files[0]):

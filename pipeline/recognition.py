@@ -103,19 +103,22 @@ def build_fields(engine: Engine, statements: tuple[str, ...]) -> None:
     engine.view("fields", f"formats/{statements[-1]}")
 
 
-def refuse_swapped(files: list[Path], name: str, member: str) -> None:
+def refuse_swapped(engine: Engine, file: Path, name: str, good: pa.Table) -> None:
     """Refuse a rating file whose columns are in the order of the other layout.
 
-    Errors: InputError where its users look like product numbers, and its items do not.
+    `good` holds user and item of its first good rows. Errors: InputError where the users look like
+    product numbers and the items do not.
     """
     if name not in SWAPPED:
         return
-    head = head_of(files, member)
-    fitting = fitting_formats(head, SWAPPED)
-    if len(fitting) == 1 and name not in fitting:
+    engine.drop("fields")
+    engine.register("fields", good)
+    shapes = engine.rows("14_id_shapes")[0]
+    if shapes["asin_users"] > len(good) / 2 and not shapes["asin_items"]:
+        other = next(other for other in SWAPPED if other != name)
         raise InputError(
-            f"{files[0]}: under {name} its users look like product numbers, so it seems to be "
-            f"{fitting[0]}; name that, or read it with --format table --columns"
+            f"{file}: under {name} its users look like product numbers, so it seems to be {other}; "
+            "name that, or read it with --format table --columns"
         )
 
 
