@@ -53,12 +53,7 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
                 for batch in _parsed(engine, lines):
                     rows.add(batch)
             if rows.good:
-                first = pq.ParquetFile(work / OUTPUTS[0]).iter_batches(
-                    1000, columns=["user", "item"]
-                )
-                refuse_swapped(
-                    engine, files[0], config.format, pa.Table.from_batches([next(first)])
-                )
+                refuse_swapped(engine, files[0], config.format, _first_rows(work / OUTPUTS[0]))
         if rows.good == 0:
             raise InputError(no_good_row(rows.worst, config, rows))
         if rows.bad > config.max_rejects * (rows.good + rows.bad):
@@ -79,6 +74,11 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
         for name in OUTPUTS:
             check_file(work / name)
         return recorder.write(work, out, OUTPUTS, known=rows.digests)
+
+
+def _first_rows(interactions: Path) -> pa.Table:
+    batches = pq.ParquetFile(interactions).iter_batches(1000, columns=["user", "item"])
+    return pa.Table.from_batches([next(batches)])
 
 
 def _inputs(files: list[Path], known: dict[Path, str]) -> dict[str, str]:
