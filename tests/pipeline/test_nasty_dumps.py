@@ -400,6 +400,7 @@ def test_zeros_and_other_bytes_behind_gzip_data(tmp_path: Path) -> None:
         ("{}".encode("utf-16"), "inside its compression it is UTF-16"),
         (b"PK\x03\x04rest", "inside its compression it is a zip archive"),
     ],
+    ids=["gzip", "utf-16", "zip"],  # gzip's bytes hold the time
 )
 def test_what_is_packed_twice_is_told(inner: bytes, told: str, tmp_path: Path) -> None:
     (tmp_path / "raw").write_bytes(gzip.compress(inner))
