@@ -200,7 +200,7 @@ def test_an_interrupt_is_one_line(tmp_path: Path) -> None:
         command = [sys.executable, "-c", "from flows.cli import main; main()", "prepare", str(raw)]
         command += ["--out", "out", "--format", "amazon_ratings_2014"]
         started = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-        while not any(path.name.startswith(".out") for path in tmp_path.iterdir()):
+        while started.poll() is None and not list(tmp_path.glob(".out*")):
             time.sleep(0.05)
         time.sleep(seconds)
         started.send_signal(signal.SIGINT)
