@@ -15,7 +15,7 @@ from pipeline.folder import building, carry
 from pipeline.lines import Lines
 from pipeline.manifest import Manifest, Recorder, find_reusable, read_manifest, stage_key
 from pipeline.raw_files import list_files
-from pipeline.recognition import head_of, look
+from pipeline.recognition import look_of_another
 from pipeline.schemas import ITEM_DETAILS, check_file
 
 FILE = "item_details.parquet"
@@ -58,13 +58,11 @@ def add_details(
             found = engine.write("55_item_details", work / FILE, ITEM_DETAILS)
             counts = engine.rows("56_detail_counts")[0]
         if not found:
-            start = str(head_of(files, MEMBER)["text"][0]).strip()
-            hint = look(start) if start[:1] in ("<", "[") or start == "{" else ""
             raise InputError(
                 f"{files[0]}: none of its {counts['num_rows']:,} lines says title, brand or "
                 "categories of an item of the core; "
                 + (
-                    hint
+                    look_of_another(files, MEMBER)
                     or "is it this dataset's metadata (JSON lines with asin, parent_asin or "
                     "business_id)?"
                 )

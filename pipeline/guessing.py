@@ -31,11 +31,9 @@ def guess_text_table(file: Path, head: pa.Table) -> TableConfig:
     """
     lines = [text.rstrip("\r\n") for text in head["text"].to_pylist()]
     delimiter = find_delimiter(file, lines[0])
-    columns = _guessed(file, split_line(lines[0], delimiter, quotes=True))
-    place = [name.strip() for name in split_line(lines[0], delimiter, quotes=True)].index(
-        columns["time"]
-    )
-    rows = [split_line(line, delimiter, quotes=True) for line in lines[1:]]
+    names, *rows = [split_line(line, delimiter, quotes=True) for line in lines]
+    columns = _guessed(file, names)
+    place = [name.strip() for name in names].index(columns["time"])
     times = [row[place] for row in rows if len(row) > place]
     return TableConfig.model_validate(columns | {"time_unit": _unit(times)})
 

@@ -122,6 +122,12 @@ def refuse_swapped(engine: Engine, file: Path, name: str, good: pa.Table) -> Non
         )
 
 
+def look_of_another(files: list[Path], member: str) -> str:
+    """Say what files look like that begin as a page, an array or a spread-out object; else ''."""
+    start = str(head_of(files, member)["text"][0]).strip()
+    return look(start) if start[:1] in ("<", "[") or start == "{" else ""
+
+
 def look(start: str) -> str:
     """Say what the first line looks like and what would work."""
     start = start.strip()

@@ -5,7 +5,7 @@ from typing import get_args
 
 from pipeline.config import DataConfig, TimeUnit
 from pipeline.formats import FORMATS
-from pipeline.recognition import fitting_formats, head_of, look
+from pipeline.recognition import fitting_formats, head_of, look, look_of_another
 from pipeline.row_files import RowFiles
 from pipeline.table import is_parquet
 
@@ -36,8 +36,7 @@ def too_many(config: DataConfig, rows: RowFiles) -> str:
     hint = _hint(rows, config)
     if not hint and not is_parquet(rows.worst):
         member = config.member or FORMATS[config.format].member
-        start = str(head_of([rows.worst], member)["text"][0]).strip()
-        hint = look(start) if start[:1] in ("<", "[") or start == "{" else ""
+        hint = look_of_another([rows.worst], member)
     return (
         f"{rows.worst}: {rows.bad:,} of {total:,} rows{of_all} ({rows.bad / total:.1%}) cannot be "
         f"used, over the limit of {config.max_rejects:.1%} ({_told(rows)}); "

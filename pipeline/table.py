@@ -185,8 +185,9 @@ def _parquet_batches(table: TableConfig, lines: Lines) -> Iterator[pa.RecordBatc
     kinds: set[bool] = set()
     for path in lines.files:
         lines.starts.append(first)
-        names = _parquet_names(path, table)
-        kinds.add(pa.types.is_temporal(read_schema(path).field(names["time"]).type))
+        schema = read_schema(path)
+        names = _parquet_names(path, schema.names, table)
+        kinds.add(pa.types.is_temporal(schema.field(names["time"]).type))
         if len(kinds) > 1:
             raise InputError(
                 f"{path}: its times are of another type than those of {lines.files[0]}; prepare "
@@ -204,9 +205,8 @@ def _parquet_batches(table: TableConfig, lines: Lines) -> Iterator[pa.RecordBatc
             raise InputError(f"{path}: cannot be read as Parquet ({exc})") from exc
 
 
-def _parquet_names(path: Path, table: TableConfig) -> dict[str, str]:
+def _parquet_names(path: Path, names: list[str], table: TableConfig) -> dict[str, str]:
     """Give the name of each role's column in a Parquet file."""
-    names = read_schema(path).names
     places = {role: _place(path, getattr(table, role), names, len(names)) for role in ROLES}
     _refuse_same_place(path, places)
     found = {role: names[place - 1] for role, place in places.items() if place}
