@@ -57,72 +57,67 @@ class Lines:
         try:
             for path in self.files:
                 self.starts.append(first)
-                for block, is_whole in self._blocks(path):
-                    batch, count = self._split(block, first, is_whole)
-                    first += count
-                    yield batch
+                for block, stops, is_whole in self._blocks(path):
+                    yield _split(block, stops, first, is_whole)
+                    first += len(stops)
         except PipelineError as exc:
             self.error = exc
             raise
 
-    def _blocks(self, path: Path) -> Iterator[tuple[bytes, bool]]:
-        """Give the file in blocks that end with a line; the second says if the line is whole."""
+    def _blocks(self, path: Path) -> Iterator[tuple[bytes, np.ndarray, bool]]:
+        """Give the file in blocks that end with a line; where lines end, and if they are whole."""
         rest, is_first = b"", True
         try:
             for block in read_blocks(path, self.member, self.digests):
                 block = block.removeprefix(MARK) if is_first else block
                 block, is_first = rest + block if rest else block, False
-                cut = self._last_end(block)
+                stops = self._ends(block)
+                cut = int(stops[-1]) if len(stops) else 0
                 rest = block[cut:]
                 if len(rest) > LONGEST_LINE:
                     raise InputError(f"{path}: a line of over {LONGEST_LINE >> 20} MB{self._why()}")
                 if cut:
-                    yield block[:cut], True
+                    yield block[:cut], stops, True
         except TruncatedError as exc:
             if not self.allow_truncated:
                 raise InputError(str(exc)) from exc
             self.truncated.append(path)
             if rest:
-                yield rest + b"\n", False
+                yield rest + b"\n", np.array([len(rest) + 1]), False
             return
-        if rest and self._last_end(rest + b"\n") == 0:
+        stops = self._ends(rest + b"\n") if rest else np.array([])
+        if rest and len(stops) == 0:
             start = rest[:60].decode("utf-8", "replace")
             raise InputError(
                 f"{path}: a double quote in the record that begins {start!r} is never "
                 f"closed{self._why()}"
             )
         if rest:
-            yield rest + b"\n", True
+            yield rest + b"\n", stops, True
 
     def _why(self) -> str:
         if self.delimiter:
             return "; where quotes mean nothing, set data.table.quotes=false (--no-quotes)"
         return "; is this a dump?"
 
-    def _last_end(self, block: bytes) -> int:
-        """Give the place after the last line end."""
-        if not self.delimiter or b'"' not in block:
-            return block.rfind(b"\n") + 1
-        ends = record_ends(block, self.delimiter)
-        return int(ends[-1]) if len(ends) else 0
+    def _ends(self, block: bytes) -> np.ndarray:
+        """Give the places after each line end."""
+        if self.delimiter and b'"' in block:
+            return record_ends(block, self.delimiter)
+        return np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == NEWLINE) + 1
 
-    def _split(self, block: bytes, first: int, is_whole: bool) -> tuple[pa.RecordBatch, int]:
-        """Cut a block at its line ends; also give how many lines it has, blank ones too."""
-        data = np.frombuffer(block, dtype=np.uint8)
-        if not is_whole:
-            stops = np.array([len(block)])
-        elif self.delimiter and b'"' in block:
-            stops = record_ends(block, self.delimiter)
-        else:
-            stops = np.flatnonzero(data == NEWLINE) + 1
-        text, problem = _as_text(block, stops)
-        if not is_whole:
-            problem = pa.array(["cut_off"], pa.string())
-        rows = np.arange(first, first + len(stops), dtype=np.int64)
-        starts = np.concatenate([[0], stops[:-1]])
-        blank = (stops - starts == 1) | ((stops - starts == 2) & (data[starts] == RETURN))
-        batch = pa.record_batch([pa.array(rows), text, problem], schema=SCHEMA)
-        return (batch.filter(pa.array(~blank)) if blank.any() else batch), len(stops)
+
+def _split(block: bytes, stops: np.ndarray, first: int, is_whole: bool) -> pa.RecordBatch:
+    """Cut a block at its line ends; blank lines are left out but have their number."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    text, problem = _as_text(block, stops)
+    if not is_whole:
+        problem = pa.array(["cut_off"], pa.string())
+    rows = np.arange(first, first + len(stops), dtype=np.int64)
+    starts = np.concatenate([[0], stops[:-1]])
+    blank = (stops - starts == 1) | ((stops - starts == 2) & (data[starts] == RETURN))
+    batch = pa.record_batch([pa.array(rows), text, problem], schema=SCHEMA)
+    return batch.filter(pa.array(~blank)) if blank.any() else batch
 
 
 def _as_text(block: bytes, stops: np.ndarray) -> tuple[pa.LargeStringArray, pa.StringArray]:
