@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from basrec.backbones import Backbone, build_backbone
 from basrec.config import ModelConfig
+from basrec.kernels import Kernels
 
 
 class Recommender(nn.Module):
@@ -17,12 +18,15 @@ class Recommender(nn.Module):
     is used under `model.extra_ids` only.
     """
 
-    def __init__(self, num_items: int, config: ModelConfig) -> None:
+    def __init__(
+        self, num_items: int, config: ModelConfig, kernels: Kernels | None = None
+    ) -> None:
         super().__init__()
+        self.kernels = kernels
         self.config = config
         self.num_items = num_items
         self.items = nn.Embedding(num_items + 2, config.embedding_size, padding_idx=0)
-        self.backbone: Backbone = build_backbone(config)
+        self.backbone: Backbone = build_backbone(config, kernels)
 
     def forward(self, items: Tensor, lengths: Tensor) -> Tensor:
         """Encode packed item ids (T,) of sequences of `lengths` (B,), giving (T, D)."""
@@ -35,9 +39,14 @@ class Recommender(nn.Module):
         return table if self.config.extra_ids else table[1:-1]
 
 
-def build_recommender(num_items: int, config: ModelConfig, stream: torch.Generator) -> Recommender:
+def build_recommender(
+    num_items: int,
+    config: ModelConfig,
+    stream: torch.Generator,
+    kernels: Kernels | None = None,
+) -> Recommender:
     """Make a recommender with weights N(0, initializer_range), zero biases and unit norms."""
-    model = Recommender(num_items, config)
+    model = Recommender(num_items, config, kernels)
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.LayerNorm):

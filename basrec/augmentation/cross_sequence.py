@@ -11,6 +11,7 @@ from torch import Tensor
 
 from basrec.augmentation.mixing import symmetric_beta
 from basrec.config import AugmentationConfig
+from basrec.losses import scores
 from basrec.packed import Packed
 
 
@@ -18,15 +19,29 @@ from basrec.packed import Packed
 class Partners:
     """Who meets whom in each mix.
 
-    Shapes: sequence, index (M, T): the partner's number and its packed position, 0 where its slot
-    is padding; real (M, T, 1): whether it has an item there; mix (M, T, D) or (M, T, 1) parts.
+    Shapes: sequence, index (M, T): the partner's number and its packed position, -1 where its slot
+    is padding; own (T,): a position's own sequence; item_wise (M / 2, T) and feature_wise
+    (M / 2, B, D): the weights.
     """
 
     sequence: Tensor
     index: Tensor
-    real: Tensor
+    own: Tensor
     item_wise: Tensor
     feature_wise: Tensor
+
+
+@dataclass(frozen=True)
+class Padding:
+    """What stands in for a partner's output where it has no item.
+
+    Shapes: rows (R, D); index (M, T) into them. `shared` says whether positions of one mix may
+    meet the same row.
+    """
+
+    rows: Tensor
+    index: Tensor
+    shared: bool
 
 
 def draw_partners(
@@ -42,27 +57,39 @@ def draw_partners(
     """
     batch, mixes = len(layout.lengths), config.mixes
     keys = torch.rand(2 * mixes, batch, generator=stream, device=stream.device)
-    partner = keys.argsort(1)[:, layout.sequence]  # (M, T)
-    own, other = layout.lengths[layout.sequence], layout.lengths[partner]
-    place = other - own + layout.position
-    index = (layout.offsets[partner] + place).where(place >= 0, 0)
-    item_wise = symmetric_beta(config.alpha, (mixes, len(layout), 1), stream, dtype)
-    features = symmetric_beta(config.alpha, (mixes, batch, size), stream, dtype)
-    return Partners(
-        partner, index, (place >= 0).unsqueeze(-1), item_wise, features[:, layout.sequence]
-    )
+    partner = keys.argsort(1)  # (M, B)
+    ahead = (layout.lengths[partner] - layout.lengths)[:, layout.sequence]  # (M, T)
+    place = ahead + layout.position
+    sequence = partner[:, layout.sequence]
+    index = (layout.offsets[partner][:, layout.sequence] + place).where(place >= 0, -1)
+    item_wise = symmetric_beta(config.alpha, (mixes, len(layout)), stream, dtype)
+    feature_wise = symmetric_beta(config.alpha, (mixes, batch, size), stream, dtype)
+    return Partners(sequence, index, layout.sequence, item_wise, feature_wise)
 
 
-def mix_with_partners(vectors: Tensor, padding: Tensor, partners: Partners) -> Tensor:
+def mix_with_partners(vectors: Tensor, padding: Padding | None, partners: Partners) -> Tensor:
     """Mix vectors (T, D) with their partners' by each mix's weights, giving (M, T, D).
 
-    `padding` stands in where the partner has no item; it broadcasts to (M, T, D).
+    Without `padding` zeros stand in where the partner has no item.
     """
-    met = torch.where(partners.real, rows_of(vectors, partners.index), padding)
+    met = rows_of(vectors, partners.index.clamp(min=0))
+    beside = rows_of(padding.rows, padding.index) if padding else vectors.new_zeros(1)
+    met = torch.where((partners.index >= 0).unsqueeze(-1), met, beside)
     mixes = len(partners.item_wise)
-    item_wise = torch.lerp(met[:mixes], vectors, partners.item_wise)
-    feature_wise = torch.lerp(met[mixes:], vectors, partners.feature_wise)
+    item_wise = torch.lerp(met[:mixes], vectors, partners.item_wise.unsqueeze(-1))
+    feature_wise = torch.lerp(met[mixes:], vectors, partners.feature_wise[:, partners.own])
     return torch.cat([item_wise, feature_wise])
+
+
+def mixed_scores(
+    outputs: Tensor, positives: Tensor, negatives: Tensor, padding: Padding, partners: Partners
+) -> tuple[Tensor, Tensor]:
+    """Score every mixed output with its mixed target and negative, giving (M, T) twice."""
+    return scores(
+        mix_with_partners(outputs, padding, partners),
+        mix_with_partners(positives, None, partners),
+        mix_with_partners(negatives, None, partners),
+    )
 
 
 def rows_of(vectors: Tensor, index: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from basrec.prepared import Prepared
 class Copies:
     """All edited copies of a batch, packed copy after copy.
 
-    Shapes: items, mix, weight (C * T,); lengths (C * B,) on the host.
+    Shapes: items (C * T,); mix (C, T, 1); weight (C, T); lengths (C * B,) on the host.
     """
 
     items: Tensor
@@ -47,13 +47,12 @@ def edit_copies(
     mix = symmetric_beta(config.alpha, (copies, size), stream, torch.float64)
     weight = adaptive_weights(config.weight, rate, mix)
     items = _edit(prepared, batch, rate, catalogue, config, stream)
-    layout = batch.layout.repeat(copies)
-    sequence = layout.sequence.to(stream.device, non_blocking=True)
+    sequence = batch.layout.sequence.to(stream.device, non_blocking=True)
     return Copies(
         items=items,
-        mix=mix.flatten()[sequence].to(dtype),
-        weight=weight.flatten()[sequence].to(dtype),
-        lengths=layout.lengths,
+        mix=mix.to(dtype)[:, sequence].unsqueeze(-1),
+        weight=weight.to(dtype)[:, sequence],
+        lengths=batch.layout.lengths.repeat(copies),
     )
 
 

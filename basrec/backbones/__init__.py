@@ -12,6 +12,7 @@ from torch import Tensor
 from basrec.backbones.sasrec import SASRec
 from basrec.config import ModelConfig
 from basrec.errors import InputError
+from basrec.kernels import Kernels
 
 __all__ = ["BACKBONES", "Backbone", "build_backbone", "check_backbone"]
 
@@ -34,7 +35,7 @@ class Backbone(Protocol):
         ...
 
 
-BACKBONES: dict[str, Callable[[ModelConfig], Backbone]] = {"sasrec": SASRec}
+BACKBONES: dict[str, Callable[[ModelConfig, Kernels | None], Backbone]] = {"sasrec": SASRec}
 
 
 def check_backbone(name: str) -> None:
@@ -44,7 +45,7 @@ def check_backbone(name: str) -> None:
         raise InputError(f"model.backbone = {name!r} is not known; known: {known}")
 
 
-def build_backbone(config: ModelConfig) -> Backbone:
+def build_backbone(config: ModelConfig, kernels: Kernels | None) -> Backbone:
     """Make the backbone that the config names."""
     check_backbone(config.backbone)
-    return BACKBONES[config.backbone](config)
+    return BACKBONES[config.backbone](config, kernels)

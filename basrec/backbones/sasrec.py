@@ -16,6 +16,8 @@ from basrec.backbones.attention import (
     padded_attention,
 )
 from basrec.config import ModelConfig
+from basrec.kernels import Kernels
+from basrec.kernels.transformer import Stack
 from basrec.packed import Packed
 
 NORM_EPSILON = 1e-12
@@ -51,36 +53,44 @@ class SASRec(nn.Module):
 
     causal = True
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, kernels: Kernels | None = None) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.kernels = config, kernels
         self.positions = nn.Embedding(config.max_length, config.embedding_size)
         self.norm = nn.LayerNorm(config.embedding_size, eps=NORM_EPSILON)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.sasrec.layers))
 
     def forward(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
         """Encode packed vectors (T, D) of sequences of `lengths` (B,), on the host."""
+        if self.kernels and self.kernels.take(item_vectors):
+            nothing = torch.zeros_like(lengths)
+            return self.kernels.transformer(self._stack(), item_vectors, lengths, nothing)
         device = item_vectors.device
         slot = Packed.of(lengths).slot(self.config.max_length).to(device, non_blocking=True)
-        groups = group_by_length(lengths, device)
-        attend = packed_attention(groups, self.config.sasrec.heads, self._attention_dropout)
+        attend = packed_attention(
+            group_by_length(lengths, device), self.config.sasrec.heads, self._dropout()[1]
+        )
         return self._encode(item_vectors, slot, attend)
 
     def encode_padded(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
         """Encode left-padded vectors (B, L, D) at every slot, as the reference does."""
         batch, slots, size = item_vectors.shape
+        rows = item_vectors.reshape(-1, size)
+        if self.kernels and self.kernels.take(rows):
+            sizes = torch.full_like(lengths, slots)
+            encoded = self.kernels.transformer(self._stack(), rows, sizes, sizes - lengths)
+            return encoded.view_as(item_vectors)
+        device = item_vectors.device
         attend = padded_attention(
-            lengths.to(item_vectors.device),
-            slots,
-            self.config.sasrec.heads,
-            self._attention_dropout,
+            lengths.to(device), slots, self.config.sasrec.heads, self._dropout()[1]
         )
-        slot = torch.arange(slots, device=item_vectors.device).repeat(batch)
-        return self._encode(item_vectors.reshape(-1, size), slot, attend).view_as(item_vectors)
+        slot = torch.arange(slots, device=device).repeat(batch)
+        return self._encode(rows, slot, attend).view_as(item_vectors)
 
-    @property
-    def _attention_dropout(self) -> float:
-        return self.config.attention_dropout if self.training else 0.0
+    def _dropout(self) -> tuple[float, float]:
+        """Give the dropout in force, of vectors and of attention."""
+        config = self.config
+        return (config.dropout, config.attention_dropout) if self.training else (0.0, 0.0)
 
     def _encode(self, vectors: Tensor, slot: Tensor, attend: Attend) -> Tensor:
         vectors = self.norm(vectors + self.positions(slot))
@@ -88,3 +98,15 @@ class SASRec(nn.Module):
         for block in self.blocks:
             vectors = block(vectors, attend)
         return vectors
+
+    def _stack(self) -> Stack:
+        """Name sizes and weights in the order that the kernels expect; modules are in it already."""
+        options = self.config.sasrec
+        return Stack(
+            options.layers,
+            options.heads,
+            options.inner_size,
+            self.config.max_length,
+            *self._dropout(),
+            tuple(self.parameters()),
+        )

@@ -1,0 +1,54 @@
+"""What is compiled, as methods that differentiate.
+
+Shapes: T packed positions, B sequences, D embedding size, M mixes.
+"""
+
+import ctypes
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from basrec.augmentation.cross_sequence import Padding, Partners
+from basrec.kernels.mixing import MixedScores
+from basrec.kernels.transformer import Stack, TransformerStack
+from basrec.kernels.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The loaded library."""
+
+    library: ctypes.CDLL
+    workspace: Workspace = field(default_factory=Workspace)
+
+    def take(self, tensor: Tensor) -> bool:
+        """Say whether a tensor is of the kind that was compiled for."""
+        return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
+
+    def transformer(
+        self, stack: Stack, vectors: Tensor, lengths: Tensor, padded: Tensor
+    ) -> Tensor:
+        """Encode rows (T, D) of sequences of `lengths` (B,), the first `padded` rows of each alike.
+
+        A padded row sees all rows of its sequence, the others those from the first that is not
+        padded up to themselves.
+        """
+        out: Tensor = TransformerStack.apply(
+            self.library, self.workspace, stack, lengths, padded, vectors, *stack.weights
+        )
+        return out
+
+    def mixed_scores(
+        self,
+        outputs: Tensor,
+        positives: Tensor,
+        negatives: Tensor,
+        padding: Padding,
+        partners: Partners,
+    ) -> tuple[Tensor, Tensor]:
+        """Score every mixed output with its mixed target and negative, giving (M, T) twice."""
+        up, down = MixedScores.apply(
+            self.library, padding, partners, outputs, positives, negatives, padding.rows
+        )
+        return up, down
