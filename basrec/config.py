@@ -136,6 +136,10 @@ class TrainConfig(Section):
     preset: Literal["paper", "reference", "strict"] = "paper"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    kernels: Literal["auto", "compiled", "plain"] = "auto"
+    """Parts of a step compiled from C++ for the CPU, or PyTorch's own operations; auto compiles
+    where there is a compiler. Results agree but for rounding; dropout masks, and with them digests,
+    differ."""
     model: ModelConfig = ModelConfig()
     train: TrainSection = TrainSection()
     augmentation: AugmentationConfig = AugmentationConfig()

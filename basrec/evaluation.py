@@ -11,6 +11,7 @@ from basrec.config import EvaluationConfig, TrainConfig
 from basrec.devices import choose_device
 from basrec.errors import InputError
 from basrec.files import read_json, write_json
+from basrec.kernels import choose_kernels
 from basrec.metrics import metrics_of
 from basrec.model import Recommender
 from basrec.prepared import Prepared, read_prepared
@@ -42,13 +43,17 @@ def evaluate(
             f"{prepared}: its split is {data.split['rule']}, but {run} was trained under "
             f"{rule['rule']}, so that test targets may be what it was trained on"
         )
-    model = load_recommender(run, config, data.num_items).to(where)
+    model = load_recommender(run, config, data.num_items, where)
     return measure(model, data, split, config.evaluation)
 
 
-def load_recommender(run: Path, config: TrainConfig, num_items: int) -> Recommender:
+def load_recommender(
+    run: Path, config: TrainConfig, num_items: int, device: torch.device
+) -> Recommender:
     """Make the recommender of a finished run from its weights."""
-    model = Recommender(num_items, config.model)
+    # A run that was trained with kernels may be judged where there are none.
+    kernels = choose_kernels("plain" if config.kernels == "plain" else "auto", device)
+    model = Recommender(num_items, config.model, kernels)
     try:
         model.load_state_dict(read_weights(run))
     except RuntimeError as exc:
@@ -56,7 +61,7 @@ def load_recommender(run: Path, config: TrainConfig, num_items: int) -> Recommen
             f"{run / 'model.safetensors'}: weights do not fit {num_items} items and the run's "
             "config; evaluate on the prepared folder that it was trained on"
         ) from exc
-    return model
+    return model.to(device)
 
 
 def read_weights(run: Path) -> dict[str, torch.Tensor]:

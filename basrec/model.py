@@ -18,9 +18,7 @@ class Recommender(nn.Module):
     is used under `model.extra_ids` only.
     """
 
-    def __init__(
-        self, num_items: int, config: ModelConfig, kernels: Kernels | None = None
-    ) -> None:
+    def __init__(self, num_items: int, config: ModelConfig, kernels: Kernels | None = None) -> None:
         super().__init__()
         self.kernels = kernels
         self.config = config

@@ -117,9 +117,9 @@ def _cross_sequence_loss(
     config: AugmentationConfig,
 ) -> Tensor:
     """Sum over the mixes of the mean loss of the mixed triple (Eq. 15)."""
-    fused = model.kernels and model.kernels.take(outputs)
-    score = model.kernels.mixed_scores if fused else mixed_scores
-    up, down = score(outputs, positives, negatives, padding, partners)
+    fused = model.kernels if model.kernels and model.kernels.take(outputs) else None
+    mix = fused.mixed_scores if fused else mixed_scores
+    up, down = mix(outputs, positives, negatives, padding, partners)
     losses = binary_cross_entropy(up, down)  # (M, T)
     if config.partner_padding == "skip":
         real = (partners.index >= 0).to(losses.dtype)

@@ -47,6 +47,16 @@ class Packed:
         """Give the left-padded slot (T,): the last position always sits at max_length - 1."""
         return max_length - self.lengths[self.sequence] + self.position
 
+    def part(self, first: int, last: int) -> tuple["Packed", slice]:
+        """Give the layout of sequences [first, last) alone, and where their positions lie."""
+        lengths = self.lengths[first:last]
+        begin = int(self.offsets[first])
+        here = slice(begin, int(self.offsets[first + len(lengths) - 1] + lengths[-1]))
+        sequence = self.sequence[here] - first
+        return Packed(
+            lengths, self.offsets[first:last] - begin, sequence, self.position[here]
+        ), here
+
     def to(self, device: torch.device) -> "Packed":
         """Copy the layout to where the positions are worked on."""
         if device.type == "cpu":

@@ -43,6 +43,7 @@ def run_keys(config: TrainConfig, digests: dict[str, str]) -> RunKeys:
         "evaluation": {k: v for k, v in whole["evaluation"].items() if k != "block_size"},
         "seed": config.seed,
         "device": config.device,
+        "kernels": config.kernels,
         "data": {k: v for k, v in digests.items() if k != "neighbours.parquet"},
         "code": code_digest(),
     }
@@ -56,7 +57,9 @@ def run_keys(config: TrainConfig, digests: dict[str, str]) -> RunKeys:
 def code_digest() -> str:
     """Digest the source of this package, as far as it can change a result."""
     folder = Path(__file__).parent
-    files = sorted(path for path in folder.rglob("*.py") if path.name not in NOT_TRAINING)
+    kinds = (".py", ".cpp", ".h")
+    sources = (path for path in folder.rglob("*") if path.suffix in kinds)
+    files = sorted(path for path in sources if path.name not in NOT_TRAINING)
     return digest_value({str(path.relative_to(folder)): digest_file(path) for path in files})
 
 

@@ -39,7 +39,7 @@ class Examples:
         """Give the number of examples."""
         return len(self.user)
 
-    def take(self, rows: Tensor) -> "Examples":
+    def take(self, rows: Tensor | slice) -> "Examples":
         """Give the examples of these rows."""
         return Examples(self.user[rows], self.start[rows], self.length[rows])
 

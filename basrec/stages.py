@@ -14,6 +14,7 @@ from basrec.config import StageConfig, TrainConfig
 from basrec.early_stopping import MONITOR
 from basrec.errors import MachineError
 from basrec.evaluation import measure
+from basrec.kernels import Kernels
 from basrec.model import Recommender
 from basrec.negatives import NegativeSampler
 from basrec.objectives import Objective
@@ -35,6 +36,7 @@ class Work:
     examples: Examples
     sampler: NegativeSampler
     device: torch.device
+    kernels: Kernels | None
     folder: Path
     on_epoch: OnEpoch
 

@@ -20,6 +20,7 @@ from basrec.early_stopping import EarlyStopping
 from basrec.errors import InputError
 from basrec.evaluation import measure, read_metrics, read_weights, write_metrics
 from basrec.files import machine_errors, write_whole
+from basrec.kernels import choose_kernels
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
 from basrec.objectives import basrec_objective, main_objective
@@ -61,7 +62,9 @@ def train(
         torch.set_num_threads(config.train.threads)
     check_backbone(config.model.backbone)
     device = choose_device(config.device)
-    config = config.model_copy(update={"device": device.type})
+    kernels = choose_kernels(config.kernels, device)
+    told = {"device": device.type, "kernels": "compiled" if kernels else "plain"}
+    config = config.model_copy(update=told)
     data = read_prepared(prepared).to(device)
     if config.method != "base":
         check_operators(config.augmentation.operators, "neighbours.parquet" in data.digests)
@@ -84,7 +87,15 @@ def train(
         if resume == "auto":
             drop_foreign_checkpoint(folder / "checkpoint.pt", keys.run)
         work = Work(
-            config, keys, data, examples, sampler, device, folder, on_epoch or (lambda line: None)
+            config,
+            keys,
+            data,
+            examples,
+            sampler,
+            device,
+            kernels,
+            folder,
+            on_epoch or (lambda line: None),
         )
         write_config(folder, config, prepared)
         write_environment(folder, device)
@@ -98,7 +109,8 @@ def _run_stages(work: Work, start_from: Path | None) -> Progress:
     """Run what is left of both stages, then measure and save the result."""
     config = work.config
     weights = generator(config.seed, "weights")
-    model = build_recommender(work.prepared.num_items, config.model, weights).to(work.device)
+    model = build_recommender(work.prepared.num_items, config.model, weights, work.kernels)
+    model = model.to(work.device)
     progress = Progress(stopping=EarlyStopping(config.train.stage1.patience))
     saved = load_checkpoint(work.folder / "checkpoint.pt", work.keys.run)
     adam_state = None

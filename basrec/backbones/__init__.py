@@ -45,7 +45,7 @@ def check_backbone(name: str) -> None:
         raise InputError(f"model.backbone = {name!r} is not known; known: {known}")
 
 
-def build_backbone(config: ModelConfig, kernels: Kernels | None) -> Backbone:
+def build_backbone(config: ModelConfig, kernels: Kernels | None = None) -> Backbone:
     """Make the backbone that the config names."""
     check_backbone(config.backbone)
     return BACKBONES[config.backbone](config, kernels)

@@ -100,7 +100,7 @@ class SASRec(nn.Module):
         return vectors
 
     def _stack(self) -> Stack:
-        """Name sizes and weights in the order that the kernels expect; modules are in it already."""
+        """Name sizes and weights in the order of the kernels, which is the modules' own."""
         options = self.config.sasrec
         return Stack(
             options.layers,

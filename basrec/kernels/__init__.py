@@ -5,16 +5,28 @@ PyTorch's own operations otherwise. Both give the same numbers but for rounding;
 dropout, their masks differ. The library is built on first use, where there is a compiler.
 """
 
+import torch
+
+from basrec.errors import InputError
 from basrec.kernels.build import load_library
 from basrec.kernels.kernels import Kernels
 
 __all__ = ["Kernels", "choose_kernels"]
 
 
-def choose_kernels(name: str) -> Kernels | None:
+def choose_kernels(name: str, device: torch.device) -> Kernels | None:
     """Give the kernels for `auto`, `compiled` or `plain` (None).
 
-    Errors: InputError for `compiled` where they cannot be built.
+    Errors: InputError for `compiled` where they cannot be built or do not fit the device.
     """
-    library = load_library() if name != "plain" else None
+    if name == "plain" or (name == "auto" and device.type != "cpu"):
+        return None
+    if name == "compiled" and device.type != "cpu":
+        raise InputError(f"kernels = compiled, but they are for the CPU, and device = {device}")
+    library = load_library()
+    if library is None and name == "compiled":
+        raise InputError(
+            "kernels = compiled, but no C++ compiler builds them here; install g++, "
+            "or set kernels=auto"
+        )
     return Kernels(library) if library else None

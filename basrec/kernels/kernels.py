@@ -26,9 +26,7 @@ class Kernels:
         """Say whether a tensor is of the kind that was compiled for."""
         return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
 
-    def transformer(
-        self, stack: Stack, vectors: Tensor, lengths: Tensor, padded: Tensor
-    ) -> Tensor:
+    def transformer(self, stack: Stack, vectors: Tensor, lengths: Tensor, padded: Tensor) -> Tensor:
         """Encode rows (T, D) of sequences of `lengths` (B,), the first `padded` rows of each alike.
 
         A padded row sees all rows of its sequence, the others those from the first that is not

@@ -116,6 +116,7 @@ class Layer(nn.Module):
         self.last_norm, self.drop = nn.LayerNorm(SIZE, eps=1e-12), nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Transform (B, 50, D) under an additive mask."""
         query, key, value = (
             part(x).view(len(x), SLOTS, HEADS, -1).permute(0, 2, 1, 3)
             for part in (self.query, self.key, self.value)
@@ -212,7 +213,7 @@ def new_adam(model: Model) -> torch.optim.Adam:
 
 @torch.no_grad()
 def evaluate(model: Model, sequences: list[list[int]], held_out: int) -> dict[str, float]:
-    """Rank the `held_out`-th last item of every user by sorting; 1 is the test, 2 the validation."""
+    """Rank every user's `held_out`-th last item by sorting: 1 is the test, 2 the validation."""
     model.eval()
     hits: dict[int, list[float]] = {10: [], 20: []}
     gains: dict[int, list[float]] = {10: [], 20: []}

@@ -74,11 +74,11 @@ def plain_objective(
     single = torch.zeros((), dtype=torch.float64)
     for number in range(2 * config.pairs):
         part = slice(number * count, (number + 1) * count)
-        mix = pad(copies.mix[part], lengths).unsqueeze(-1)
+        mix = pad(copies.mix[number], lengths)
         edited = model.items(pad(copies.items[part], lengths))
         vectors = mix * original + (1 - mix) * edited
         outputs = model.backbone.encode_padded(vectors, lengths)
-        weight = pad(copies.weight[part], lengths)
+        weight = pad(copies.weight[number], lengths)
         single = single + plain_loss(outputs, up, down, weight * real) / count
     total["single_sequence"] = single
     partners = draw_partners(batch.layout, config, 8, stream, torch.float64)
@@ -89,10 +89,9 @@ def plain_objective(
     for number in range(2 * config.mixes):
         who = partners.sequence[number][batch.layout.offsets]
         if number < config.mixes:
-            mix = pad(partners.item_wise[number], lengths)
+            mix = pad(partners.item_wise[number], lengths).unsqueeze(-1)
         else:
-            own = partners.feature_wise[number - config.mixes][batch.layout.offsets]
-            mix = own.unsqueeze(1)
+            mix = partners.feature_wise[number - config.mixes].unsqueeze(1)
         met = real[who].unsqueeze(-1)
         partner_h = {
             "encode": h[who],

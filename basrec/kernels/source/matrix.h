@@ -43,9 +43,13 @@ inline void multiply_columns(int64_t m, int64_t k, const float *a, int64_t a_row
     for (; i + 4 <= m; i += 4)
         multiply_tile<4, Columns, start>(k, a + i * a_row, a_row, a_column, b, b_row, c + i * c_row,
                                          c_row, row);
-    for (; i < m; i++)
-        multiply_tile<1, Columns, start>(k, a + i * a_row, a_row, a_column, b, b_row, c + i * c_row,
-                                         c_row, row);
+    a += i * a_row, c += i * c_row;
+    if (m - i == 3)
+        multiply_tile<3, Columns, start>(k, a, a_row, a_column, b, b_row, c, c_row, row);
+    else if (m - i == 2)
+        multiply_tile<2, Columns, start>(k, a, a_row, a_column, b, b_row, c, c_row, row);
+    else if (m - i == 1)
+        multiply_tile<1, Columns, start>(k, a, a_row, a_column, b, b_row, c, c_row, row);
 }
 
 // c(m, w) = a(m, k) b(k, w) + start; rows of b and c are contiguous, a has any strides.

@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr int64_t BLOCK_ROWS = 128;
+constexpr int64_t BLOCK_ROWS = 64;
 constexpr int64_t FIRST_WEIGHTS = 3, LAYER_WEIGHTS = 12;
 
 struct Sizes {
@@ -58,12 +58,31 @@ int64_t kept_width(const Sizes &sizes) {
     return sizes.size + 1 + sizes.layers * Kept::width(sizes);
 }
 
-std::vector<float> turned(const float *matrix, int64_t rows, int64_t columns) {
-    std::vector<float> out(rows * columns);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) out[j * rows + i] = matrix[i * columns + j];
-    return out;
-}
+// Matrices (rows, columns) turned over, so that products run along the lines of both operands.
+struct Turned {
+    std::vector<std::vector<float>> matrices;
+
+    Turned(const std::vector<Layer<const float>> &layers, const Sizes &sizes, int64_t threads)
+        : matrices(4 * layers.size()) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+        for (size_t number = 0; number < matrices.size(); number++) {
+            const Layer<const float> &layer = layers[number / 4];
+            const int64_t size = sizes.size, inner = sizes.inner;
+            const float *const from[] = {layer.qkv, layer.out, layer.expand, layer.contract};
+            const int64_t rows[] = {3 * size, size, inner, size};
+            turn(from[number % 4], rows[number % 4], number % 4 == 3 ? inner : size, matrices[number]);
+        }
+    }
+
+    const float *at(int64_t layer, int64_t which) const { return matrices[4 * layer + which].data(); }
+
+  private:
+    static void turn(const float *from, int64_t rows, int64_t columns, std::vector<float> &out) {
+        out.resize(rows * columns);
+        for (int64_t j = 0; j < columns; j++)
+            for (int64_t i = 0; i < rows; i++) out[j * rows + i] = from[i * columns + j];
+    }
+};
 
 class Transformer {
   public:
@@ -88,13 +107,7 @@ class Transformer {
     }
 
     void forward(const float *vectors, float *out, float *kept, int64_t threads) const {
-        std::vector<std::vector<float>> qkv, project, expand, contract;
-        for (const auto &layer : layers) {
-            qkv.push_back(turned(layer.qkv, 3 * sizes.size, sizes.size));
-            project.push_back(turned(layer.out, sizes.size, sizes.size));
-            expand.push_back(turned(layer.expand, sizes.inner, sizes.size));
-            contract.push_back(turned(layer.contract, sizes.size, sizes.inner));
-        }
+        const Turned turned(layers, sizes, threads);
 #pragma omp parallel num_threads(threads)
         {
             const int64_t size = sizes.size, inner = sizes.inner;
@@ -115,7 +128,7 @@ class Transformer {
                                           : Kept(own.data() + rows * (size + 1), rows, sizes);
                     const Kept mine = kept ? part(all, row) : all;
                     const Layer<const float> &layer = layers[l];
-                    multiply<Start::row>(rows, size, 3 * size, x, size, 1, qkv[l].data(), 3 * size,
+                    multiply<Start::row>(rows, size, 3 * size, x, size, 1, turned.at(l, 0), 3 * size,
                                          mine.qkv, 3 * size, layer.qkv_bias);
                     attention.dropout = attention_mask(l);
                     each_sequence(block, [&](const Sequence &sequence) {
@@ -123,15 +136,15 @@ class Transformer {
                         attention.forward(sequence, mine.qkv + at * 3 * size, mine.context + at * size,
                                           mine.totals + at * sizes.heads);
                     });
-                    multiply<Start::row>(rows, size, size, mine.context, size, 1, project[l].data(),
+                    multiply<Start::row>(rows, size, size, mine.context, size, 1, turned.at(l, 1),
                                          size, projected.data(), size, layer.out_bias);
                     norm(l).forward(row, rows, projected.data(), x, x, mine.normed, mine.spread,
                                     factors.data());
-                    multiply<Start::row>(rows, size, inner, x, size, 1, expand[l].data(), inner,
+                    multiply<Start::row>(rows, size, inner, x, size, 1, turned.at(l, 2), inner,
                                          mine.inner, inner, layer.expand_bias);
                     activate(rows * inner, mine.inner, activated.data(), nullptr);
                     multiply<Start::row>(rows, inner, size, activated.data(), inner, 1,
-                                         contract[l].data(), size, projected.data(), size,
+                                         turned.at(l, 3), size, projected.data(), size,
                                          layer.contract_bias);
                     last_norm(l).forward(row, rows, projected.data(), x, x, mine.last_normed,
                                          mine.last_spread, factors.data());
