@@ -125,8 +125,8 @@ class EvaluationConfig(Section):
     reference; the target too, if it repeats), or ranked like any other."""
     ties: Literal["pessimistic", "optimistic", "mean"] = "pessimistic"
     """Rank of a target among items of equal score: last, first, or the middle."""
-    block_size: Positive = 256
-    """Users ranked at once; bounds the memory to block_size x num_items scores."""
+    block_size: Positive = 1024
+    """Users encoded and ranked at once; no more than 4 million scores exist at a time."""
 
 
 class TrainConfig(Section):

@@ -4,6 +4,7 @@ Shapes: R rows (users) in a block, V candidates, S seen pairs in the block.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from basrec.config import EvaluationConfig
 from basrec.model import Recommender
 from basrec.packed import Packed
 from basrec.prepared import Prepared
+from basrec.scoring import Candidates, PlainCandidates
 from basrec.split import Examples
 
 
@@ -22,19 +24,63 @@ def rank_targets(
 
     All items are ranked; items of the input follow `config.seen`, equal scores `config.ties`.
     """
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        table = model.candidates()
-        rows = min(config.block_size, len(examples))
-        # Two buffers for all blocks: fresh memory for each costs more than the arithmetic.
-        buffers = table.new_empty(rows, len(table)), table.new_empty(rows, len(table))
+    with _judged(model):
+        candidates = candidates_of(model)
         ranks = [
-            _rank_block(model, prepared, block, config, buffers)
+            _rank_block(model, candidates, prepared, block, config)
             for block in _blocks(examples, config.block_size)
         ]
-    model.train(was_training)
     return torch.cat(ranks).cpu() if ranks else torch.empty(0, dtype=torch.float64)
+
+
+def top_items(
+    model: Recommender,
+    prepared: Prepared,
+    examples: Examples,
+    most: int,
+    config: EvaluationConfig,
+) -> tuple[Tensor, Tensor]:
+    """Give item ids and scores (E, K) of the best `most` items to follow each input.
+
+    Items of the input are left out unless `config.seen` is `keep`. Of equal scores the lower id
+    comes first; 0 and -inf fill up where a user has too few items left.
+    """
+    nothing = torch.empty(0, dtype=torch.int64)
+    found = []
+    with _judged(model):
+        candidates, shift = candidates_of(model, items_only=True), 1
+        for block in _blocks(examples, config.block_size):
+            pairs = (nothing, nothing)
+            if config.seen != "keep":
+                pairs = _seen_pairs(prepared, block, shift)
+            vectors = encode_last(model, prepared, block)
+            row, column = (part.to(vectors.device) for part in pairs)
+            scores, columns = candidates.score(vectors).top(most, row, column)
+            found.append((columns + shift, scores))
+    if not found:
+        return nothing.view(0, 1).expand(0, most), torch.empty(0, most)
+    items, scores = (torch.cat(parts).cpu() for parts in zip(*found, strict=True))
+    return items, scores
+
+
+@contextmanager
+def _judged(model: Recommender) -> Iterator[None]:
+    """Switch dropout and gradients off for a while."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def candidates_of(model: Recommender, items_only: bool = False) -> Candidates:
+    """Lay out what is ranked: `model.candidates()`, or items alone."""
+    table = model.items.weight[1:-1] if items_only else model.candidates()
+    if model.kernels and model.kernels.take(table):
+        return model.kernels.candidates(table)
+    return PlainCandidates(table)
 
 
 def _blocks(examples: Examples, size: int) -> Iterator[Examples]:
@@ -54,33 +100,30 @@ def encode_last(model: Recommender, prepared: Prepared, examples: Examples) -> T
 
 def _rank_block(
     model: Recommender,
+    candidates: Candidates,
     prepared: Prepared,
     block: Examples,
     config: EvaluationConfig,
-    buffers: tuple[Tensor, Tensor],
 ) -> Tensor:
     device = prepared.items.device
-    scores, flags = (buffer[: len(block)] for buffer in buffers)
-    torch.mm(encode_last(model, prepared, block), model.candidates().T, out=scores)  # (R, V)
+    scores = candidates.score(encode_last(model, prepared, block))
     shift = 0 if model.config.extra_ids else 1  # column of an item id
     target = prepared.items[(block.start + block.length).to(device)] - shift
     row, column = (part.to(device) for part in _seen_pairs(prepared, block, shift))
     own = column == target[row]
-    aim = scores.gather(1, target.unsqueeze(1))  # (R, 1)
+    everyone = torch.arange(len(block), device=device)
+    asked = scores.pairs(torch.cat([everyone, row]), torch.cat([target, column]))
+    mine, seen = asked[: len(block)], asked[len(block) :]
+    aim = mine
     if config.seen == "zero":
-        repeated = torch.zeros(len(block), dtype=torch.bool, device=device)
-        repeated[row[own]] = True
-        aim = torch.where(repeated.unsqueeze(1), torch.zeros_like(aim), aim)
-    # Flags as numbers sum several times faster than booleans; exact below 2^24 candidates.
-    above = torch.gt(scores, aim, out=flags).sum(1).long()
-    equal = torch.eq(scores, aim, out=flags).sum(1).long()
-    mine = scores.gather(1, target.unsqueeze(1))
-    above, equal = above - (mine > aim).sum(1), equal - (mine == aim).sum(1)
+        aim = mine.index_fill(0, row[own], 0.0)
+    above, equal = scores.count(aim)
+    above, equal = above - (mine > aim).long(), equal - (mine == aim).long()
     if config.seen != "keep":
-        row, column = row[~own], column[~own]
-        score, limit = scores[row, column], aim[row, 0]
-        above.index_add_(0, row, -(score > limit).long())
-        equal.index_add_(0, row, -(score == limit).long())
+        row, seen = row[~own], seen[~own]
+        limit = aim[row]
+        above.index_add_(0, row, -(seen > limit).long())
+        equal.index_add_(0, row, -(seen == limit).long())
         if config.seen == "zero":
             above.index_add_(0, row, (limit < 0).long())
             equal.index_add_(0, row, (limit == 0).long())

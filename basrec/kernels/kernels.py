@@ -11,6 +11,7 @@ from torch import Tensor
 
 from basrec.augmentation.cross_sequence import Padding, Partners
 from basrec.kernels.mixing import MixedScores
+from basrec.kernels.ranking import CompiledCandidates
 from basrec.kernels.transformer import Stack, TransformerStack
 from basrec.kernels.workspace import Workspace
 
@@ -36,6 +37,10 @@ class Kernels:
             self.library, self.workspace, stack, lengths, padded, vectors, *stack.weights
         )
         return out
+
+    def candidates(self, table: Tensor) -> CompiledCandidates:
+        """Lay out a catalogue (V, D) to be scored."""
+        return CompiledCandidates(self.library, table)
 
     def mixed_scores(
         self,
