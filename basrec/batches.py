@@ -19,8 +19,8 @@ PLANNED = 32
 class Batch:
     """One batch.
 
-    Shapes: items, targets, negatives (T,) on the device; `layout` says which position is whose;
-    `whole` holds the same examples before the cut.
+    Shapes: items, targets (T,), negatives (N, T) on the device; `layout` says which position is
+    whose; `whole` holds the same examples before the cut.
     """
 
     items: Tensor
@@ -35,6 +35,7 @@ def draw_batches(
     examples: Examples,
     sampler: NegativeSampler,
     batch_size: int,
+    negative_count: int,
     max_length: int,
     shuffle: torch.Generator,
     draws: torch.Generator,
@@ -42,7 +43,9 @@ def draw_batches(
     """Go once through all examples in a fresh random order; the last batch may be smaller."""
     order = torch.randperm(len(examples), generator=shuffle)
     for rows in torch.split(order, batch_size * PLANNED):
-        yield from _plan(prepared, examples.take(rows), sampler, batch_size, max_length, draws)
+        yield from _plan(
+            prepared, examples.take(rows), sampler, batch_size, negative_count, max_length, draws
+        )
 
 
 def _plan(
@@ -50,6 +53,7 @@ def _plan(
     whole: Examples,
     sampler: NegativeSampler,
     batch_size: int,
+    negative_count: int,
     max_length: int,
     draws: torch.Generator,
 ) -> Iterator[Batch]:
@@ -60,13 +64,13 @@ def _plan(
     index = layout.flat(cut.start).to(device, non_blocking=True)
     users = cut.user[layout.sequence].to(device, non_blocking=True)
     items, targets = prepared.items[index], prepared.items[index + 1]
-    negatives = sampler.draw(users, draws)
+    negatives = sampler.draw(users, negative_count, draws)
     for first in range(0, len(whole), batch_size):
         own, here = layout.part(first, first + batch_size)
         yield Batch(
             items=items[here],
             targets=targets[here],
-            negatives=negatives[here],
+            negatives=negatives[:, here],
             layout=own,
             whole=whole.take(slice(first, first + batch_size)),
         )

@@ -73,6 +73,16 @@ class TrainSection(Section):
     negatives: Literal["history", "train", "any"] = "history"
     """What a negative may not be: any item of the user's whole history, test item included (the
     reference); an item of the training part only; or nothing at all."""
+    negatives_from: Literal["own", "shared", "batch"] = "own"
+    """What a target is scored against: negatives drawn for each position; candidates drawn once a
+    batch for all its positions; or the batch's other targets. `ce` takes all items instead."""
+    negative_count: Positive = 1
+    """Negatives a position, or candidates a batch; `batch` and `ce` do not read it."""
+    loss: Literal["bce", "gbce", "bpr", "sampled_softmax", "ce"] = "bce"
+    """Binary cross-entropy (the paper), the same generalised, Bayesian personalised ranking,
+    softmax over a sample, or softmax over the whole catalogue."""
+    gbce_calibration: Annotated[float, Field(ge=0.0, le=1.0)] = 0.75
+    """How far `gbce` makes up for sampling: 0 is `bce`, 1 gives calibrated scores."""
     stage1: StageConfig = StageConfig()
     stage2: StageConfig = StageConfig()
     checkpoint_seconds: Annotated[float, Field(ge=0.0)] = 30.0
@@ -81,6 +91,26 @@ class TrainSection(Section):
     """CPU threads of PyTorch; 0 takes all cores. A digest holds for one thread count. One thread is
     steady; two are up to 1.5 times as fast on an idle machine, and many times slower on a busy
     one, where they wait for each other."""
+
+    @property
+    def drawn_negatives(self) -> int:
+        """Give the number of negatives that are drawn for each position."""
+        return self.negative_count if self.negatives_from == "own" and self.loss != "ce" else 0
+
+    @model_validator(mode="after")
+    def _negatives_are_read(self) -> Self:
+        read = self.loss != "ce" and self.negatives_from != "batch"
+        if self.negative_count > 1 and not read:
+            raise ValueError(
+                f"negative_count = {self.negative_count} is read neither by loss = ce nor by "
+                "negatives_from = batch; leave it out"
+            )
+        if self.loss == "ce" and self.negatives_from != "own":
+            raise ValueError(
+                f"negatives_from = {self.negatives_from} has no effect on loss = ce, which takes "
+                "all items; leave it out, or set loss = sampled_softmax"
+            )
+        return self
 
 
 class AugmentationConfig(Section):

@@ -18,17 +18,20 @@ class NegativeSampler:
     """Draws negatives from 1..top outside each user's own items.
 
     Shapes: keys (M,) sorted, one a user and distinct item: user * (top + 1) + h_j - j - 1;
-    first, free (U,): where a user's keys begin, and how many items it may be given.
+    first, free (U,): where a user's keys begin, and how many items it may be given; known (U,),
+    on the host: how many of its first interactions may not be drawn.
     """
 
     keys: Tensor
     first: Tensor
     free: Tensor
     top: int
+    known: Tensor
 
-    def draw(self, users: Tensor, stream: torch.Generator) -> Tensor:
-        """Draw one negative for each entry of `users` (T,)."""
-        uniform = torch.rand(len(users), generator=stream, device=users.device, dtype=torch.float64)
+    def draw(self, users: Tensor, count: int, stream: torch.Generator) -> Tensor:
+        """Draw `count` negatives (N, T) for each entry of `users` (T,)."""
+        size = (count, len(users))
+        uniform = torch.rand(size, generator=stream, device=users.device, dtype=torch.float64)
         free = self.free[users]
         rank = torch.minimum((uniform * free).long(), free - 1)
         found = torch.searchsorted(self.keys, users * (self.top + 1) + rank, right=True)
@@ -48,7 +51,7 @@ def build_sampler(
     user = torch.repeat_interleave(torch.arange(prepared.num_users), lengths)
     place = torch.arange(len(user)) - prepared.offsets[user]
     known = {"history": lengths, "train": prepared.bounds.train, "any": torch.zeros_like(lengths)}
-    kept = place < known[policy][user]
+    kept = place < known[policy][user]  # (interactions,)
     pairs = torch.unique(user[kept] * (top + 1) + prepared.items.cpu()[kept])  # sorted
     owner = torch.div(pairs, top + 1, rounding_mode="floor")
     counts = torch.bincount(owner, minlength=prepared.num_users)
@@ -60,4 +63,5 @@ def build_sampler(
         )
     first = counts.cumsum(0) - counts
     keys = pairs - (torch.arange(len(pairs)) - first[owner]) - 1
-    return NegativeSampler(keys.to(device), first.to(device), (top - counts).to(device), top)
+    free = (top - counts).to(device)
+    return NegativeSampler(keys.to(device), first.to(device), free, top, known[policy])

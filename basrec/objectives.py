@@ -4,7 +4,7 @@ Stage 1: L_main (paper Eq. 13). Stage 2: L_main + L_ssa + L_csa (Eq. 16).
 Shapes: B sequences of T packed positions, C copies, M mixes, L slots, D embedding size.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -13,30 +13,37 @@ from basrec.augmentation.cross_sequence import (
     Padding,
     Partners,
     draw_partners,
-    mixed_scores,
+    mix_with_partners,
 )
 from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.single_sequence import edit_copies
 from basrec.batches import Batch
 from basrec.config import AugmentationConfig
-from basrec.losses import binary_cross_entropy, scores
 from basrec.model import Recommender
 from basrec.packed import Packed
 from basrec.prepared import Prepared
+from basrec.rivals import Contest, Rivals
 
 Losses = dict[str, Tensor]
 Objective = Callable[[Recommender, Batch, torch.Generator], Losses]
 
 
-def main_objective(model: Recommender, batch: Batch, stream: torch.Generator) -> Losses:
-    """Predict the next item at every position."""
-    parts = torch.cat([batch.items, batch.targets, batch.negatives])
-    vectors, positives, negatives = model.items(parts).chunk(3)
-    outputs = model.backbone(vectors, batch.layout.lengths)
-    return {"main": binary_cross_entropy(*scores(outputs, positives, negatives)).mean()}
+def main_objective(contest: Contest) -> Objective:
+    """Give the objective of the first stage: predict the next item at every position."""
+
+    def objective(model: Recommender, batch: Batch, stream: torch.Generator) -> Losses:
+        rivals = contest.rivals(batch, stream)
+        originals, positives, others = _vectors(
+            model, batch.items, batch.targets, rivals.items.flatten()
+        )
+        outputs = model.backbone(originals, batch.layout.lengths)
+        against = _against(model, rivals, others)
+        return {"main": _loss(contest, rivals, outputs, positives, against).mean()}
+
+    return objective
 
 
-def basrec_objective(prepared: Prepared, config: AugmentationConfig) -> Objective:
+def basrec_objective(prepared: Prepared, config: AugmentationConfig, contest: Contest) -> Objective:
     """Give the objective of the second stage."""
     catalogue = Catalogue(
         prepared.neighbour,
@@ -50,25 +57,72 @@ def basrec_objective(prepared: Prepared, config: AugmentationConfig) -> Objectiv
         copies = edit_copies(prepared, batch, catalogue, config, stream, table.dtype)
         here = layout.to(table.device)
         partners = draw_partners(here, config, table.shape[1], stream, table.dtype)
-        count = len(batch.items)
-        ids = torch.cat([batch.items, batch.targets, batch.negatives, copies.items])
-        originals, positives, negatives, edited = model.items(ids).split(
-            [count, count, count, len(copies.items)]
+        rivals = contest.rivals(batch, stream)
+        originals, positives, others, edited = _vectors(
+            model, batch.items, batch.targets, rivals.items.flatten(), copies.items
         )
         mixed = torch.lerp(edited.view(-1, *originals.shape), originals, copies.mix)
         outputs, copied, padding = _encode(
             model, layout, originals, mixed.flatten(0, 1), copies.lengths, partners, config
         )
-        main = binary_cross_entropy(*scores(outputs, positives, negatives)).mean()
+        against = _against(model, rivals, others)
+        main = _loss(contest, rivals, outputs, positives, against).mean()
         copied = copied.view(-1, *outputs.shape)
-        single = binary_cross_entropy(*scores(copied, positives, negatives))  # (C, T), Eq. 14
+        single = _loss(contest, rivals, copied, positives, against)  # (C, T), Eq. 14
         single = (copies.weight * single).mean(1).sum()
-        cross = _cross_sequence_loss(
-            model, outputs, positives, negatives, padding, partners, config
-        )
+        up, down = _mixed_scores(model, rivals, outputs, positives, against, padding, partners)
+        cross = _cross_sequence_loss(contest.loss(up, down), partners, config)
         return {"main": main, "single_sequence": single, "cross_sequence": cross}
 
     return objective
+
+
+def _vectors(model: Recommender, *items: Tensor) -> Sequence[Tensor]:
+    """Look up several lists of items at once."""
+    parts: Sequence[Tensor] = torch.split(
+        model.items(torch.cat(items)), [len(part) for part in items]
+    )
+    return parts
+
+
+def _against(model: Recommender, rivals: Rivals, others: Tensor) -> Tensor:
+    """Give the rivals' vectors, which are the catalogue where all items are."""
+    return others if len(rivals.items) else model.candidates()
+
+
+def _loss(
+    contest: Contest, rivals: Rivals, outputs: Tensor, positives: Tensor, against: Tensor
+) -> Tensor:
+    """Give the loss of each position of outputs (..., T, D)."""
+    return contest.loss((outputs * positives).sum(-1), rivals.score(outputs, against))
+
+
+def _mixed_scores(
+    model: Recommender,
+    rivals: Rivals,
+    outputs: Tensor,
+    positives: Tensor,
+    against: Tensor,
+    padding: Padding,
+    partners: Partners,
+) -> tuple[Tensor, Tensor]:
+    """Score every mixed output with its mixed target (M, T) and its rivals (M, T, N).
+
+    A position's own negatives are mixed with the partner's, as the target is (Eq. 10). Shared
+    rivals stay as they are: under softmax over all items that is the loss of the two targets,
+    weighted as they are mixed.
+    """
+    kernels = model.kernels if model.kernels and model.kernels.take(outputs) else None
+    if kernels and rivals.own and len(rivals.items) == 1:
+        up, down = kernels.mixed_scores(outputs, positives, against, padding, partners)
+        return up, (down - rivals.correction).unsqueeze(-1)
+    mixed = mix_with_partners(outputs, padding, partners)
+    up = (mixed * mix_with_partners(positives, None, partners)).sum(-1)
+    if not rivals.own:
+        return up, rivals.score(mixed, against)
+    negatives = against.view(*rivals.items.shape, -1)  # (N, T, D)
+    downs = [(mixed * mix_with_partners(part, None, partners)).sum(-1) for part in negatives]
+    return up, torch.stack(downs, -1) - rivals.correction
 
 
 def _encode(
@@ -96,9 +150,8 @@ def _encode(
         padding = Padding(dense, partners.sequence * slots + slot, shared=False)
         return dense.index_select(0, place), copied, padding
     lengths = torch.cat([layout.lengths, mixed_lengths])
-    outputs, copied = model.backbone(torch.cat([originals, mixed]), lengths).split(
-        [len(originals), len(mixed)]
-    )
+    encoded = model.backbone(torch.cat([originals, mixed]), lengths)
+    outputs, copied = encoded[: len(originals)], encoded[len(originals) :]
     if config.partner_padding == "shared":
         nothing = originals.new_zeros(1, slots, originals.shape[1])
         rows = model.backbone.encode_padded(nothing, torch.zeros(1, dtype=torch.int64))[0]
@@ -107,20 +160,8 @@ def _encode(
     return outputs, copied, Padding(rows, torch.zeros_like(partners.index), shared=True)
 
 
-def _cross_sequence_loss(
-    model: Recommender,
-    outputs: Tensor,
-    positives: Tensor,
-    negatives: Tensor,
-    padding: Padding,
-    partners: Partners,
-    config: AugmentationConfig,
-) -> Tensor:
-    """Sum over the mixes of the mean loss of the mixed triple (Eq. 15)."""
-    fused = model.kernels if model.kernels and model.kernels.take(outputs) else None
-    mix = fused.mixed_scores if fused else mixed_scores
-    up, down = mix(outputs, positives, negatives, padding, partners)
-    losses = binary_cross_entropy(up, down)  # (M, T)
+def _cross_sequence_loss(losses: Tensor, partners: Partners, config: AugmentationConfig) -> Tensor:
+    """Sum over the mixes of the mean loss (M, T) of the mixed triples (Eq. 15)."""
     if config.partner_padding == "skip":
         real = (partners.index >= 0).to(losses.dtype)
         return ((losses * real).sum(1) / real.sum(1).clamp(min=1.0)).sum()

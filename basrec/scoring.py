@@ -1,7 +1,7 @@
 """Scores of outputs with a whole catalogue, block by block: looked up, counted or sorted.
 
-No table of all scores is ever made: at most SCORES of them exist at once. Within one catalogue equal
-vectors have equal scores.
+No table of all scores is ever made: at most SCORES of them exist at once. Within one catalogue
+equal vectors have equal scores.
 Shapes: R rows (outputs), V candidates, D embedding size, P pairs, K best.
 """
 

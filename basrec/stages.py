@@ -133,6 +133,7 @@ def _batches(work: Work, draws: torch.Generator, stage: int, epoch: int) -> Iter
         work.examples,
         work.sampler,
         work.config.train.batch_size,
+        work.config.train.drawn_negatives,
         work.config.model.max_length,
         shuffle,
         draws,

@@ -25,6 +25,7 @@ from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
 from basrec.objectives import basrec_objective, main_objective
 from basrec.prepared import read_prepared
+from basrec.rivals import Contest
 from basrec.rng import generator
 from basrec.run_folder import (
     find_finished,
@@ -122,14 +123,16 @@ def _run_stages(work: Work, start_from: Path | None) -> Progress:
     adam = _new_adam(model, config)
     if adam_state:
         adam.load_state_dict(adam_state)
+    contest = Contest.of(config.train, work.prepared, work.sampler)
     if progress.stage == 1:
-        run_stage(work, progress, model, adam, config.train.stage1, main_objective)
+        objective = main_objective(contest)
+        run_stage(work, progress, model, adam, config.train.stage1, objective)
         if config.method != "base":
             _begin_stage2(work, progress, model)
             adam = _new_adam(model, config)  # the second stage starts afresh
             save_progress(work, progress, model, adam)
     if config.method != "base":
-        objective = basrec_objective(work.prepared, config.augmentation)
+        objective = basrec_objective(work.prepared, config.augmentation, contest)
         run_stage(work, progress, model, adam, config.train.stage2, objective)
     save_progress(work, progress, model, adam)
     _save_result(work, progress, model)

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from basrec.augmentation.mixing import symmetric_beta
 from basrec.config import AugmentationConfig
-from basrec.losses import scores
 from basrec.packed import Packed
 
 
@@ -79,17 +78,6 @@ def mix_with_partners(vectors: Tensor, padding: Padding | None, partners: Partne
     item_wise = torch.lerp(met[:mixes], vectors, partners.item_wise.unsqueeze(-1))
     feature_wise = torch.lerp(met[mixes:], vectors, partners.feature_wise[:, partners.own])
     return torch.cat([item_wise, feature_wise])
-
-
-def mixed_scores(
-    outputs: Tensor, positives: Tensor, negatives: Tensor, padding: Padding, partners: Partners
-) -> tuple[Tensor, Tensor]:
-    """Score every mixed output with its mixed target and negative, giving (M, T) twice."""
-    return scores(
-        mix_with_partners(outputs, padding, partners),
-        mix_with_partners(positives, None, partners),
-        mix_with_partners(negatives, None, partners),
-    )
 
 
 def rows_of(vectors: Tensor, index: Tensor) -> Tensor:

@@ -16,7 +16,16 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
-OPTIONS = ("-std=c++17", "-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fopenmp", "-fPIC", "-Wno-psabi")
+OPTIONS = (
+    "-std=c++17",
+    "-O3",
+    "-march=native",
+    "-ffast-math",
+    "-fno-finite-math-only",
+    "-fopenmp",
+    "-fPIC",
+    "-Wno-psabi",
+)
 # Fast arithmetic is for the compiler only: the linker would add start-up code that changes how the
 # whole process treats tiny numbers.
 LIBRARIES = ("-lgomp", "-lm")

@@ -33,7 +33,7 @@ class Kernels:
         A padded row sees all rows of its sequence, the others those from the first that is not
         padded up to themselves.
         """
-        out: Tensor = TransformerStack.apply(
+        out: Tensor = TransformerStack.apply(  # type: ignore[no-untyped-call]
             self.library, self.workspace, stack, lengths, padded, vectors, *stack.weights
         )
         return out
@@ -51,7 +51,7 @@ class Kernels:
         partners: Partners,
     ) -> tuple[Tensor, Tensor]:
         """Score every mixed output with its mixed target and negative, giving (M, T) twice."""
-        up, down = MixedScores.apply(
+        up, down = MixedScores.apply(  # type: ignore[no-untyped-call]
             self.library, padding, partners, outputs, positives, negatives, padding.rows
         )
         return up, down

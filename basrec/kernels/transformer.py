@@ -86,7 +86,7 @@ class TransformerStack(torch.autograd.Function):
             *whole(number),
             threads(),
         )
-        parts = slopes.sum(0).split(counts)
+        parts = torch.split(slopes.sum(0), counts)
         return (
             *(None, None, None, None, None, to_vectors),
             *(part.view_as(weight) for part, weight in zip(parts, weights, strict=True)),

@@ -20,7 +20,7 @@ def make(sequences: list[list[int]], num_items: int) -> Prepared:
 
 def draw(prepared: Prepared, user: int, policy: str, extra: bool = False) -> torch.Tensor:
     sampler = build_sampler(prepared, policy, extra, CPU)
-    return sampler.draw(torch.full((4000,), user), generator(1, "draws"))
+    return sampler.draw(torch.full((4000,), user), 1, generator(1, "draws"))[0]
 
 
 def test_history_leaves_out_every_item_of_the_user_and_is_uniform_over_the_rest() -> None:
@@ -42,6 +42,14 @@ def test_any_may_draw_every_item_and_extra_id_one_more() -> None:
     assert set(draw(prepared, 0, "history", extra=True).tolist()) == {6}
 
 
+def test_several_negatives_a_position_are_drawn_apart() -> None:
+    sampler = build_sampler(make([[1, 2, 3, 4]], num_items=50), "history", False, CPU)
+    drawn = sampler.draw(torch.zeros(100).long(), 3, generator(1, "draws"))
+    assert drawn.shape == (3, 100)
+    assert not torch.equal(drawn[0], drawn[1])
+    assert int(drawn.min()) >= 5
+
+
 def test_a_user_who_has_every_item_is_an_error() -> None:
     with pytest.raises(InputError, match="user 1 has all 5 items"):
         build_sampler(make([[1, 2, 3, 4, 5]], 5), "history", False, CPU)
@@ -52,6 +60,6 @@ def test_draws_equal_a_naive_count_when_histories_are_random() -> None:
     sequences = [torch.randint(1, 31, (12,)).tolist() for _ in range(40)]
     sampler = build_sampler(make(sequences, 30), "history", False, CPU)
     users = torch.arange(40).repeat_interleave(200)
-    drawn = sampler.draw(users, generator(2, "draws")).view(40, 200)
+    drawn = sampler.draw(users, 1, generator(2, "draws")).view(40, 200)
     for user, sequence in enumerate(sequences):
         assert set(drawn[user].tolist()) <= set(range(1, 31)) - set(sequence)

@@ -3,19 +3,23 @@
 The plain one follows the paper's equations on (B, L, D) tensors with loops over copies and mixes.
 """
 
+import math
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
-from basrec.augmentation.cross_sequence import draw_partners
+from basrec.augmentation.cross_sequence import draw_partners, mix_with_partners
 from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.single_sequence import edit_copies
 from basrec.batches import Batch, draw_batches
-from basrec.config import AugmentationConfig, ModelConfig
+from basrec.config import AugmentationConfig, ModelConfig, TrainSection
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
 from basrec.objectives import basrec_objective, main_objective
 from basrec.prepared import Prepared
+from basrec.rivals import Contest
 from basrec.rng import generator
 from basrec.split import examples_of
 
@@ -33,11 +37,16 @@ def make_model(num_items: int) -> Recommender:
     return build_recommender(num_items, config, generator(1, "weights")).double()
 
 
-def make_batch(prepared: Prepared) -> Batch:
+def make_batch(prepared: Prepared, negatives: int = 1) -> Batch:
     examples = examples_of(prepared, "train")
     sampler = build_sampler(prepared, "any", False, torch.device("cpu"))
     streams = generator(1, "shuffle"), generator(1, "draws")
-    return next(iter(draw_batches(prepared, examples, sampler, 16, SLOTS, *streams)))
+    return next(iter(draw_batches(prepared, examples, sampler, 16, negatives, SLOTS, *streams)))
+
+
+def make_contest(prepared: Prepared, **options: Any) -> Contest:
+    sampler = build_sampler(prepared, "any", False, torch.device("cpu"))
+    return Contest.of(TrainSection(**options), prepared, sampler)
 
 
 def pad(values: Tensor, lengths: Tensor) -> Tensor:
@@ -67,7 +76,7 @@ def plain_objective(
     )
     copies = edit_copies(prepared, batch, catalogue, config, stream, torch.float64)
     real = pad(torch.ones(count, dtype=torch.float64), lengths)
-    up, down = (model.items(pad(ids, lengths)) for ids in (batch.targets, batch.negatives))
+    up, down = (model.items(pad(ids, lengths)) for ids in (batch.targets, batch.negatives[0]))
     original = model.items(pad(batch.items, lengths))
     h = model.backbone.encode_padded(original, lengths)
     total = {"main": plain_loss(h, up, down, real) / count}
@@ -118,7 +127,9 @@ def test_packed_stage2_equals_the_plain_padded_one(
         pairs=2, mixes=2, partner_padding=partner_padding, edit=edit, choice="random", weight="log"
     )
     model, batch = make_model(prepared.num_items), make_batch(prepared)
-    fast = basrec_objective(prepared, config)(model, batch, generator(9, "draws"))
+    fast = basrec_objective(prepared, config, make_contest(prepared))(
+        model, batch, generator(9, "draws")
+    )
     torch.stack(list(fast.values())).sum().backward()
     gradients = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()
@@ -133,7 +144,7 @@ def test_packed_stage2_equals_the_plain_padded_one(
 def test_main_objective_equals_the_plain_padded_one(prepared: Prepared) -> None:
     model, batch = make_model(prepared.num_items), make_batch(prepared)
     plain = plain_objective(model, batch, prepared, AugmentationConfig())["main"]
-    fast = main_objective(model, batch, generator(1, "draws"))["main"]
+    fast = main_objective(make_contest(prepared))(model, batch, generator(1, "draws"))["main"]
     assert abs(float(plain) - float(fast)) < 1e-10
 
 
@@ -164,8 +175,95 @@ def test_every_option_changes_the_loss(prepared: Prepared, change: dict[str, obj
     lonely.neighbour[::2] = 0
 
     def loss(config: AugmentationConfig) -> float:
-        values = basrec_objective(lonely, config)(model, batch, generator(9, "draws"))
+        objective = basrec_objective(lonely, config, make_contest(lonely))
+        values = objective(model, batch, generator(9, "draws"))
         return sum(float(value) for value in values.values())
 
     default = AugmentationConfig()
     assert loss(default) != loss(default.model_copy(update=change))
+
+
+@pytest.mark.parametrize("loss", ["bce", "gbce", "bpr", "sampled_softmax", "ce"])
+@pytest.mark.parametrize("source", ["own", "shared", "batch"])
+def test_every_loss_equals_the_plain_one_position_by_position(
+    prepared: Prepared, loss: str, source: str
+) -> None:
+    if loss == "ce" and source != "own":
+        pytest.skip("ce takes all items")
+    count = 3 if source != "batch" and loss != "ce" else 1
+    options = {"loss": loss, "negatives_from": source, "negative_count": count}
+    contest = make_contest(prepared, **options)
+    model, batch = make_model(prepared.num_items), make_batch(prepared, count)
+    rivals = contest.rivals(batch, generator(3, "draws"))
+    told = main_objective(contest)(model, batch, generator(3, "draws"))["main"]
+    outputs = model(batch.items, batch.layout.lengths).detach()
+    table = model.items.weight.detach()
+    expected = []
+    for place, output in enumerate(outputs):
+        target = int(batch.targets[place])
+        up = float(output @ table[target])
+        if loss == "ce":
+            against = list(range(1, prepared.num_items + 1))
+        elif source == "own":
+            against = rivals.items[:, place].tolist()
+        else:
+            against = [item for item in rivals.items.tolist() if item != target]
+        down = [float(output @ table[item]) for item in against]
+        if loss == "sampled_softmax":
+            takes = rivals.correction
+            if source == "batch":
+                taken = dict(zip(rivals.items.tolist(), takes.tolist(), strict=True))
+                down = [score - taken[item] for score, item in zip(down, against, strict=True)]
+            else:
+                down = [score - takes for score in down]
+        columns = len(rivals.items)
+        expected.append(plain_value(loss, up, down, columns, prepared.num_items))
+    assert float(told) == pytest.approx(sum(expected) / len(expected), abs=1e-10)
+
+
+def plain_value(loss: str, up: float, down: list[float], columns: int, items: int) -> float:
+    sigmoid = lambda x: 1 / (1 + math.exp(-x))  # noqa: E731
+    if loss == "bce":
+        return -math.log(sigmoid(up)) - sum(math.log(1 - sigmoid(x)) for x in down)
+    if loss == "gbce":
+        rate = (3 if columns == 3 else 1) / (items - 1)
+        power = rate * (0.75 * (1 - 1 / rate) + 1 / rate)
+        whole = -power * math.log(sigmoid(up)) - sum(math.log(1 - sigmoid(x)) for x in down)
+        return whole / (columns + 1)
+    if loss == "bpr":
+        return -sum(math.log(sigmoid(up - x)) for x in down) / max(len(down), 1)
+    if loss == "sampled_softmax":
+        return math.log(math.exp(up) + sum(map(math.exp, down))) - up
+    return math.log(sum(map(math.exp, down))) - up
+
+
+@pytest.mark.parametrize("loss", ["gbce", "bpr", "sampled_softmax", "ce"])
+@pytest.mark.parametrize("source", ["own", "shared", "batch"])
+def test_stage_2_takes_every_loss(prepared: Prepared, loss: str, source: str) -> None:
+    if loss == "ce" and source != "own":
+        pytest.skip("ce takes all items")
+    contest = make_contest(prepared, loss=loss, negatives_from=source)
+    model, batch = make_model(prepared.num_items), make_batch(prepared)
+    objective = basrec_objective(prepared, AugmentationConfig(), contest)
+    told = objective(model, batch, generator(3, "draws"))
+    torch.stack(list(told.values())).sum().backward()
+    assert all(bool(torch.isfinite(parameter.grad).all()) for parameter in model.parameters())
+    assert min(float(value) for value in told.values()) > 0
+
+
+def test_mixed_targets_under_full_softmax_are_the_two_losses_weighted(prepared: Prepared) -> None:
+    contest = make_contest(prepared, loss="ce")
+    model, batch = make_model(prepared.num_items), make_batch(prepared)
+    config = AugmentationConfig(mixes=1, partner_padding="skip")
+    partners = draw_partners(batch.layout, config, 8, generator(5, "draws"), torch.float64)
+    outputs = model(batch.items, batch.layout.lengths)
+    table, catalogue = model.items.weight, model.candidates()
+    mixed = mix_with_partners(outputs, None, partners)[0]
+    up = (mixed * mix_with_partners(table[batch.targets], None, partners)[0]).sum(-1)
+    loss = contest.loss(up, (mixed @ catalogue.T))
+    logs = (mixed @ catalogue.T).log_softmax(-1)
+    for place in (partners.index[0] >= 0).nonzero().squeeze(1).tolist()[:10]:
+        weight = partners.item_wise[0, place]
+        own, other = batch.targets[place], batch.targets[partners.index[0, place]]
+        both = weight * logs[place, own - 1] + (1 - weight) * logs[place, other - 1]
+        assert float(loss[place]) == pytest.approx(-float(both))

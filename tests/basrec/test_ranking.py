@@ -6,16 +6,17 @@ from torch import Tensor
 
 from basrec import ranking
 from basrec.config import EvaluationConfig, ModelConfig
+from basrec.kernels import Kernels, choose_kernels
 from basrec.model import Recommender, build_recommender
 from basrec.prepared import Prepared
-from basrec.ranking import encode_last, rank_targets
+from basrec.ranking import encode_last, rank_targets, top_items
 from basrec.rng import generator
 from basrec.split import examples_of
 
 
-def make(extra_ids: bool = False) -> Recommender:
+def make(extra_ids: bool = False, kernels: Kernels | None = None) -> Recommender:
     config = ModelConfig(embedding_size=4, max_length=6, initializer_range=1.0, extra_ids=extra_ids)
-    return build_recommender(6, config, generator(4, "weights"))
+    return build_recommender(6, config, generator(4, "weights"), kernels)
 
 
 def make_prepared() -> Prepared:
@@ -44,8 +45,10 @@ def naive_rank(scores: list[float], target: int, seen: set[int], policy: Evaluat
 @pytest.mark.parametrize("seen", ["mask", "zero", "keep"])
 @pytest.mark.parametrize("ties", ["pessimistic", "optimistic", "mean"])
 @pytest.mark.parametrize("extra_ids", [False, True])
-def test_ranks_equal_a_naive_ranking(seen: str, ties: str, extra_ids: bool) -> None:
-    model, prepared = make(extra_ids), make_prepared()
+@pytest.mark.parametrize("way", ["plain", "auto"])
+def test_ranks_equal_a_naive_ranking(seen: str, ties: str, extra_ids: bool, way: str) -> None:
+    kernels = choose_kernels(way, torch.device("cpu"))
+    model, prepared = make(extra_ids, kernels), make_prepared()
     with torch.no_grad():
         model.items.weight[3] = model.items.weight[5]  # ties
     policy = EvaluationConfig(seen=seen, ties=ties, block_size=3)
@@ -53,7 +56,9 @@ def test_ranks_equal_a_naive_ranking(seen: str, ties: str, extra_ids: bool) -> N
     ranks = rank_targets(model, prepared, examples, policy)
     model.eval()
     with torch.no_grad():
-        scores: Tensor = encode_last(model, prepared, examples) @ model.candidates().T
+        outputs = encode_last(model, prepared, examples)
+        scores: Tensor = outputs @ model.candidates().T
+        scores[:, 3 - (not extra_ids)] = scores[:, 5 - (not extra_ids)]  # equal to the last digit
     shift = 0 if extra_ids else 1
     expected = []
     for row in range(4):
@@ -105,3 +110,29 @@ def test_ranking_leaves_the_model_in_training(prepared: Prepared) -> None:
     model.train()
     rank_targets(model, prepared, examples_of(prepared, "test"), EvaluationConfig())
     assert model.training
+
+
+@pytest.mark.parametrize("way", ["plain", "auto"])
+def test_top_items_are_the_best_unseen_ones(way: str) -> None:
+    kernels = choose_kernels(way, torch.device("cpu"))
+    model, prepared = make(kernels=kernels), make_prepared()
+    examples = examples_of(prepared, "test")
+    model.eval()
+    with torch.no_grad():
+        scores = encode_last(model, prepared, examples) @ model.items.weight[1:7].T
+    for seen, most in (("mask", 2), ("keep", 6)):
+        policy = EvaluationConfig(seen=seen, block_size=3)
+        items, values = top_items(model, prepared, examples, most, policy)
+        for row in range(4):
+            inputs = set(prepared.items[5 * row : 5 * row + 4].tolist())
+            left = [item for item in range(1, 7) if seen == "keep" or item not in inputs]
+            best = sorted(left, key=lambda item: -float(scores[row, item - 1]))[:most]
+            assert items[row].tolist() == best
+            expected = [float(scores[row, item - 1]) for item in best]
+            torch.testing.assert_close(values[row], torch.tensor(expected))
+
+
+def test_top_items_of_nobody_are_none() -> None:
+    nobody = examples_of(make_prepared(), "test").take(torch.tensor([], dtype=torch.int64))
+    items, scores = top_items(make(), make_prepared(), nobody, 3, EvaluationConfig())
+    assert items.shape == scores.shape == (0, 3)

@@ -13,6 +13,7 @@ from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.evaluation import evaluate
 from basrec.report import metrics_table, run_names, write_own_report, write_report
+from basrec.run_folder import read_config
 from basrec.training import train
 
 PASSPORT = {
@@ -112,10 +113,11 @@ def test_odd_names_are_shown_as_they_are(runs: list[Path], tmp_path: Path) -> No
 def test_the_command_repeats_the_run(runs: list[Path], tmp_path: Path) -> None:
     page = write_report(runs[1:], tmp_path / "report.html").read_text()
     told = re.findall(r"<code>(basrec train .*?)</code>", page)[0]
+    kernels = read_config(runs[1])[0].kernels  # what `auto` was here
     assert told.endswith(
-        "--method basrec --preset paper --seed 1 --set device=cpu --set model.embedding_size=8 "
-        "--set model.max_length=10 --set train.batch_size=16 --set train.stage1.epochs=2 "
-        "--set train.stage2.epochs=1"
+        f"--method basrec --preset paper --seed 1 --set device=cpu --set kernels={kernels} "
+        "--set model.embedding_size=8 --set model.max_length=10 --set train.batch_size=16 "
+        "--set train.stage1.epochs=2 --set train.stage2.epochs=1"
     )
 
 

@@ -1,0 +1,124 @@
+"""What a target is scored against: its own negatives, candidates that a batch shares, or all items.
+
+Shapes: T positions of B sequences, N negatives a position, K shared candidates, D embedding size.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from basrec.batches import Batch
+from basrec.config import TrainSection
+from basrec.losses import Loss, build_loss
+from basrec.negatives import NegativeSampler
+from basrec.packed import Packed
+from basrec.prepared import Prepared
+
+SCORES = 2**24
+"""Full softmax holds so many scores at once, and makes them again for the gradient."""
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """The items that a batch's targets are held against.
+
+    Shapes: items (N, T), or (K,) if shared, or (0,) if all; `hidden` (T, K): the shared ones that
+    do not count for a position; `correction` (K,) or one number is taken off the scores.
+    """
+
+    items: Tensor
+    hidden: Tensor | None = None
+    correction: Tensor | float = 0.0
+
+    @property
+    def own(self) -> bool:
+        """Say whether each position has its own."""
+        return self.items.dim() == 2
+
+    def score(self, outputs: Tensor, vectors: Tensor) -> Tensor:
+        """Score outputs (..., T, D) with the rivals' vectors (N * T or K, D), giving (..., T, N).
+
+        For all items the vectors are the catalogue, and the score is the log of the sum of
+        exponentials over it, (..., T, 1).
+        """
+        if self.own:
+            own = vectors.view(*self.items.shape, -1)  # (N, T, D)
+            down = torch.stack([(outputs * part).sum(-1) for part in own], -1)
+            return down - self.correction
+        if len(self.items) == 0:
+            return _log_sum(outputs, vectors).unsqueeze(-1)
+        down = outputs @ vectors.T - self.correction
+        return down if self.hidden is None else down.masked_fill(self.hidden, -torch.inf)
+
+
+def _log_sum(outputs: Tensor, table: Tensor) -> Tensor:
+    """Give log sum exp of the scores with a whole catalogue, a block of positions at a time."""
+
+    def block(part: Tensor, table: Tensor) -> Tensor:
+        return torch.logsumexp(part @ table.T, -1)
+
+    flat = outputs.reshape(-1, outputs.shape[-1])
+    parts = torch.split(flat, max(1, SCORES // len(table)))
+    sums = [checkpoint(block, part, table, use_reentrant=False) for part in parts]
+    return torch.cat(sums).view(outputs.shape[:-1])
+
+
+@dataclass(frozen=True)
+class Contest:
+    """How targets are scored against rivals, and what loss that gives."""
+
+    config: TrainSection
+    loss: Loss
+    prepared: Prepared
+    sampler: NegativeSampler
+    log_share: Tensor
+    """(V + 2,) log of each item's share of the training targets."""
+
+    @classmethod
+    def of(cls, config: TrainSection, prepared: Prepared, sampler: NegativeSampler) -> "Contest":
+        """Make the contest that the config names."""
+        targets = prepared.items.bincount(minlength=prepared.num_items + 2).double()
+        share = (targets / targets.sum()).clamp(min=1e-30).log()
+        return cls(config, build_loss(config, prepared.num_items), prepared, sampler, share)
+
+    def rivals(self, batch: Batch, stream: torch.Generator) -> Rivals:
+        """Draw the rivals of a batch."""
+        softmax = self.config.loss == "sampled_softmax"
+        if self.config.loss == "ce":
+            return Rivals(batch.items.new_empty(0))
+        if self.config.negatives_from == "own":
+            # A uniform draw meets each item so often; the softmax is corrected for it.
+            count = len(batch.negatives) if softmax else self.sampler.top
+            return Rivals(batch.negatives, correction=_log(count / self.sampler.top))
+        if self.config.negatives_from == "shared":
+            size = (self.config.negative_count,)
+            drawn = torch.randint(
+                1, self.sampler.top + 1, size, generator=stream, device=batch.items.device
+            )
+            items = torch.unique(drawn)
+            correction: Tensor | float = _log(len(items) / self.sampler.top)
+        else:
+            items = torch.unique(batch.targets)
+            # An item is there unless none of the T targets is it.
+            missed = torch.log1p(-self.log_share[items].exp()) * len(batch.targets)
+            correction = torch.log(-torch.expm1(missed)).to(torch.get_default_dtype())
+        hidden = self._known(batch, items) | (items == batch.targets.unsqueeze(1))
+        return Rivals(items, hidden, correction if softmax else 0.0)
+
+    def _known(self, batch: Batch, items: Tensor) -> Tensor:
+        """Say which candidates (T, K) are among the items that the sampler keeps a user from."""
+        users, device = batch.whole.user, items.device
+        layout = Packed.of(self.sampler.known[users])
+        place = layout.flat(self.prepared.offsets[users]).to(device, non_blocking=True)
+        column = torch.full((self.sampler.top + 2,), len(items), device=device)
+        column[items] = torch.arange(len(items), device=device)
+        known = torch.zeros(len(users), len(items) + 1, dtype=torch.bool, device=device)
+        sequence = layout.sequence.to(device, non_blocking=True)
+        known[sequence, column[self.prepared.items[place]]] = True
+        return known[batch.layout.sequence.to(device, non_blocking=True), :-1]
+
+
+def _log(value: float) -> float:
+    return float(torch.tensor(value, dtype=torch.float64).log())

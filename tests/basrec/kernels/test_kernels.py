@@ -1,0 +1,221 @@
+"""The compiled kernels against PyTorch's own operations, forward and backward."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from basrec.augmentation.cross_sequence import (
+    Padding,
+    draw_partners,
+    mix_with_partners,
+)
+from basrec.backbones.sasrec import SASRec
+from basrec.config import AugmentationConfig, ModelConfig
+from basrec.errors import InputError
+from basrec.kernels import Kernels, build, choose_kernels
+from basrec.kernels.workspace import Workspace
+from basrec.packed import Packed
+from basrec.rng import generator
+
+CPU = torch.device("cpu")
+SLOTS = 70
+
+
+@pytest.fixture(scope="module")
+def kernels() -> Kernels:
+    found = choose_kernels("auto", CPU)
+    if found is None:
+        pytest.skip("no C++ compiler")
+    return found
+
+
+def make_encoder(kernels: Kernels | None, **options: Any) -> SASRec:
+    values = {"embedding_size": 64, "max_length": SLOTS, "dropout": 0.0, "attention_dropout": 0.0}
+    encoder = SASRec(ModelConfig.model_validate(values | options), kernels)
+    stream = generator(1, "weights")
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            parameter.normal_(0.0, 0.3, generator=stream)
+    return encoder
+
+
+def make_rows(size: int, padded: bool, lengths: Tensor) -> Tensor:
+    shape = (len(lengths), SLOTS, size) if padded else (int(lengths.sum()), size)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(2))
+
+
+def slopes_of(encoder: SASRec, vectors: Tensor, lengths: Tensor) -> list[Tensor]:
+    """Give the output, and the slopes of its weighted sum."""
+    vectors = vectors.clone().requires_grad_()
+    encode = encoder.encode_padded if vectors.dim() == 3 else encoder
+    out = encode(vectors, lengths)
+    weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(3)).to(out.dtype)
+    slopes = torch.autograd.grad((out * weights).sum(), [vectors, *encoder.parameters()])
+    return [out.detach(), *slopes]
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize(
+    ("size", "heads", "inner", "layers"), [(64, 2, 256, 2), (20, 4, 33, 3), (24, 1, 40, 1)]
+)
+def test_transformer_equals_the_plain_one(
+    kernels: Kernels, padded: bool, size: int, heads: int, inner: int, layers: int
+) -> None:
+    options = {"layers": layers, "heads": heads, "inner_size": inner}
+    lengths = torch.tensor([1, 2, 3, 4, 5, 15, 16, 17, 33, 64, 65, SLOTS, 1, 7])
+    vectors = make_rows(size, padded, lengths)
+    fused = make_encoder(kernels, embedding_size=size, sasrec=options)
+    plain = make_encoder(None, embedding_size=size, sasrec=options).double()
+    for found, exact in zip(
+        slopes_of(fused, vectors, lengths),
+        slopes_of(plain, vectors.double(), lengths),
+        strict=True,
+    ):
+        scale = float(exact.abs().max())
+        torch.testing.assert_close(found.double(), exact, rtol=0, atol=2e-5 * max(scale, 1.0))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_results_hold_for_any_number_of_threads(kernels: Kernels, threads: int) -> None:
+    lengths = torch.arange(1, SLOTS)
+    vectors = make_rows(64, False, lengths)
+    fused = make_encoder(kernels, dropout=0.2, attention_dropout=0.3)
+    before = torch.get_num_threads()
+    told = []
+    for number in (1, threads, threads):
+        torch.set_num_threads(number)
+        torch.manual_seed(5)
+        told.append(slopes_of(fused, vectors, lengths))
+    torch.set_num_threads(before)
+    for one, many, again in zip(*told, strict=True):
+        torch.testing.assert_close(one, many, rtol=1e-3, atol=1e-3)
+        assert torch.equal(many, again)
+
+
+def test_slopes_fit_the_outputs_under_dropout(kernels: Kernels) -> None:
+    # The backward pass must find the forward pass's masks again: compare with a difference.
+    lengths = torch.tensor([3, 9, 20])
+    vectors = make_rows(64, False, lengths).requires_grad_()
+    fused = make_encoder(kernels, dropout=0.3, attention_dropout=0.4)
+    direction = torch.randn(vectors.shape, generator=torch.Generator().manual_seed(4))
+
+    def value(moved: Tensor) -> Tensor:
+        torch.manual_seed(7)
+        return fused(moved, lengths).square().mean()
+
+    (slope,) = torch.autograd.grad(value(vectors), vectors)
+    with torch.no_grad():
+        step = 1e-2
+        change = value(vectors + step * direction) - value(vectors - step * direction)
+    assert float((slope * direction).sum()) == pytest.approx(float(change) / (2 * step), rel=0.02)
+
+
+def test_dropout_keeps_its_share_and_the_mean(kernels: Kernels) -> None:
+    lengths = torch.full((400,), 10)
+    fused = make_encoder(kernels, dropout=0.25, sasrec={"layers": 1})
+    with torch.no_grad():
+        fused.norm.weight.fill_(0.0)
+        fused.norm.bias.fill_(1.0)  # ones enter the dropout
+        for parameter in fused.blocks[0].parameters():
+            parameter.zero_()
+        fused.blocks[0].attention_norm.weight.fill_(1.0)
+        fused.blocks[0].feed_forward_norm.weight.fill_(1.0)
+    fused.train()
+    out = fused(torch.zeros(4000, 64), lengths)
+    # Norms of kept (4/3) and dropped (0) entries: their signs tell which is which.
+    kept = (out > 0).double()
+    assert float(kept.mean()) == pytest.approx(0.75, abs=0.004)
+    rows, columns = kept.mean(1), kept.mean(0)
+    assert float(rows.std()) == pytest.approx((0.75 * 0.25 / 64) ** 0.5, rel=0.1)
+    assert float(columns.std()) == pytest.approx((0.75 * 0.25 / 4000) ** 0.5, rel=0.4)
+    torch.manual_seed(1)
+    one = fused(torch.zeros(4000, 64), lengths)
+    torch.manual_seed(2)
+    assert not torch.equal(one, fused(torch.zeros(4000, 64), lengths))
+    fused.eval()
+    assert float(fused(torch.zeros(4000, 64), lengths).std()) < 1e-3
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_mixed_scores_equal_the_plain_ones(kernels: Kernels, shared: bool) -> None:
+    layout = Packed.of(torch.tensor([1, 5, 2, 9, 3]))
+    config = AugmentationConfig(mixes=3)
+    partners = draw_partners(layout, config, 24, generator(1, "draws"), torch.float32)
+    stream = torch.Generator().manual_seed(6)
+    rows = 12 if shared else len(layout.lengths) * 9
+    index = layout.slot(12).expand_as(partners.index)
+    if not shared:  # a row of its own for each partner and slot, as in the reference
+        index = partners.sequence * 9 + layout.slot(9)
+    parts = [torch.randn(len(layout), 24, generator=stream) for _ in range(3)]
+    parts.append(torch.randn(rows, 24, generator=stream))
+    told = []
+    for dtype in (torch.float32, torch.float64):
+        outputs, positives, negatives, pads = (
+            part.to(dtype).clone().requires_grad_() for part in parts
+        )
+        padding = Padding(pads, index, shared)
+        if dtype == torch.float32:
+            up, down = kernels.mixed_scores(outputs, positives, negatives, padding, partners)
+        else:
+            exact = draw_partners(layout, config, 24, generator(1, "draws"), torch.float32)
+            exact = type(exact)(
+                exact.sequence,
+                exact.index,
+                exact.own,
+                exact.item_wise.double(),
+                exact.feature_wise.double(),
+            )
+            mixed = mix_with_partners(outputs, padding, exact)
+            up = (mixed * mix_with_partners(positives, None, exact)).sum(-1)
+            down = (mixed * mix_with_partners(negatives, None, exact)).sum(-1)
+        value = (up * up).sum() + (2 * down).sum()
+        slopes = torch.autograd.grad(value, [outputs, positives, negatives, pads])
+        told.append([up.detach(), down.detach(), *slopes])
+    for found, exact_value in zip(*told, strict=True):
+        torch.testing.assert_close(found.double(), exact_value, rtol=1e-4, atol=1e-3)
+
+
+def test_rows_that_do_not_fit_are_refused(kernels: Kernels) -> None:
+    fused = make_encoder(kernels)
+    with pytest.raises(ValueError, match="do not fit the lengths"):
+        fused(torch.zeros(5, 64), torch.tensor([2, 2]))
+    with pytest.raises(ValueError, match=f"exceeds {SLOTS}"):
+        fused(torch.zeros(SLOTS + 1, 64), torch.tensor([SLOTS + 1]))
+    scores = kernels.candidates(torch.zeros(9, 4)).score(torch.zeros(2, 4))
+    with pytest.raises(IndexError, match=r"not in 0\.\.8"):
+        scores.pairs(torch.tensor([0]), torch.tensor([9]))
+
+
+def test_memory_is_handed_on_but_never_while_it_is_held() -> None:
+    workspace = Workspace()
+    first, second = workspace.lease(100), workspace.lease(100)
+    assert first.buffer.data_ptr() != second.buffer.data_ptr()
+    place = first.buffer.data_ptr()
+    del first
+    assert workspace.lease(90).buffer.data_ptr() == place
+
+
+def test_other_precisions_and_devices_take_the_plain_way(kernels: Kernels) -> None:
+    assert not kernels.take(torch.zeros(1, dtype=torch.float64))
+    assert not kernels.take(torch.zeros(1, device="meta"))
+    assert choose_kernels("auto", torch.device("cuda")) is None
+    with pytest.raises(InputError, match="they are for the CPU"):
+        choose_kernels("compiled", torch.device("cuda"))
+
+
+def test_without_a_compiler_the_plain_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    build.load_library.cache_clear()
+    assert choose_kernels("auto", CPU) is None
+    with pytest.raises(InputError, match=r"kernels = compiled, but .* install g\+\+"):
+        choose_kernels("compiled", CPU)
+    build.load_library.cache_clear()
+
+
+def test_a_compiler_that_fails_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "false")
+    build.load_library.cache_clear()
+    assert choose_kernels("auto", CPU) is None
+    build.load_library.cache_clear()
