@@ -83,6 +83,9 @@ class TrainSection(Section):
     softmax over a sample, or softmax over the whole catalogue."""
     gbce_calibration: Annotated[float, Field(ge=0.0, le=1.0)] = 0.75
     """How far `gbce` makes up for sampling: 0 is `bce`, 1 gives calibrated scores."""
+    precision: Literal["float32", "tf32", "bf16"] = "float32"
+    """Of matrix products in training; weights, sums and the ranking stay float32. tf32 is for CUDA;
+    bf16 leaves the compiled kernels aside. docs/performance.md tells what they cost."""
     stage1: StageConfig = StageConfig()
     stage2: StageConfig = StageConfig()
     checkpoint_seconds: Annotated[float, Field(ge=0.0)] = 30.0

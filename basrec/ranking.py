@@ -58,7 +58,7 @@ def top_items(
             scores, columns = candidates.score(vectors).top(most, row, column)
             found.append((columns + shift, scores))
     if not found:
-        return nothing.view(0, 1).expand(0, most), torch.empty(0, most)
+        return nothing.view(0, 1).repeat(1, most), torch.empty(0, most)
     items, scores = (torch.cat(parts).cpu() for parts in zip(*found, strict=True))
     return items, scores
 
@@ -85,8 +85,8 @@ def candidates_of(model: Recommender, items_only: bool = False) -> Candidates:
 
 def _blocks(examples: Examples, size: int) -> Iterator[Examples]:
     """Give the examples in blocks, in their order."""
-    for rows in torch.split(torch.arange(len(examples)), size):
-        yield examples.take(rows)
+    for first in range(0, len(examples), size):
+        yield examples.take(slice(first, first + size))
 
 
 def encode_last(model: Recommender, prepared: Prepared, examples: Examples) -> Tensor:

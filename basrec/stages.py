@@ -18,6 +18,7 @@ from basrec.kernels import Kernels
 from basrec.model import Recommender
 from basrec.negatives import NegativeSampler
 from basrec.objectives import Objective
+from basrec.precision import precision_of
 from basrec.prepared import Prepared
 from basrec.rng import generator, global_stream, stream_seed
 from basrec.run_folder import RunKeys, write_history
@@ -106,7 +107,8 @@ def _run_epoch(
     model.train()
     with global_stream(stream_seed(config.seed, "dropout", *at), work.device):
         for batch in _batches(work, draws, *at):
-            losses = objective(model, batch, draws)
+            with precision_of(config.train.precision, work.device):
+                losses = objective(model, batch, draws)
             adam.zero_grad(set_to_none=True)
             torch.autograd.backward(torch.stack(list(losses.values())).sum())
             adam.step()

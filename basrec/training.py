@@ -24,6 +24,7 @@ from basrec.kernels import choose_kernels
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
 from basrec.objectives import basrec_objective, main_objective
+from basrec.precision import check_precision
 from basrec.prepared import read_prepared
 from basrec.rivals import Contest
 from basrec.rng import generator
@@ -63,7 +64,8 @@ def train(
         torch.set_num_threads(config.train.threads)
     check_backbone(config.model.backbone)
     device = choose_device(config.device)
-    kernels = choose_kernels(config.kernels, device)
+    check_precision(config.train.precision, device)
+    kernels = choose_kernels(config.kernels, device, config.train.precision)
     told = {"device": device.type, "kernels": "compiled" if kernels else "plain"}
     config = config.model_copy(update=told)
     data = read_prepared(prepared).to(device)

@@ -14,15 +14,19 @@ from basrec.kernels.kernels import Kernels
 __all__ = ["Kernels", "choose_kernels"]
 
 
-def choose_kernels(name: str, device: torch.device) -> Kernels | None:
+def choose_kernels(name: str, device: torch.device, precision: str = "float32") -> Kernels | None:
     """Give the kernels for `auto`, `compiled` or `plain` (None).
 
-    Errors: InputError for `compiled` where they cannot be built or do not fit the device.
+    Errors: InputError for `compiled` where they cannot be built or do not fit.
     """
-    if name == "plain" or (name == "auto" and device.type != "cpu"):
+    fitting = device.type == "cpu" and precision == "float32"
+    if name == "plain" or (name == "auto" and not fitting):
         return None
-    if name == "compiled" and device.type != "cpu":
-        raise InputError(f"kernels = compiled, but they are for the CPU, and device = {device}")
+    if not fitting:
+        raise InputError(
+            f"kernels = compiled, but they are for float32 on the CPU, and device = {device}, "
+            f"train.precision = {precision}; set kernels=auto"
+        )
     library = load_library()
     if library is None and name == "compiled":
         raise InputError(

@@ -201,7 +201,7 @@ def test_other_precisions_and_devices_take_the_plain_way(kernels: Kernels) -> No
     assert not kernels.take(torch.zeros(1, dtype=torch.float64))
     assert not kernels.take(torch.zeros(1, device="meta"))
     assert choose_kernels("auto", torch.device("cuda")) is None
-    with pytest.raises(InputError, match="they are for the CPU"):
+    with pytest.raises(InputError, match="they are for float32 on the CPU"):
         choose_kernels("compiled", torch.device("cuda"))
 
 
