@@ -12,6 +12,9 @@ from torch import Tensor
 from basrec.errors import InputError
 from basrec.prepared import Prepared
 
+USERS = 2**18
+"""So many users are sorted at once, which bounds the memory beside the keys themselves."""
+
 
 @dataclass(frozen=True)
 class NegativeSampler:
@@ -48,20 +51,35 @@ def build_sampler(
     """
     top = prepared.num_items + int(extra_id)
     lengths = prepared.offsets.diff()
-    user = torch.repeat_interleave(torch.arange(prepared.num_users), lengths)
-    place = torch.arange(len(user)) - prepared.offsets[user]
-    known = {"history": lengths, "train": prepared.bounds.train, "any": torch.zeros_like(lengths)}
-    kept = place < known[policy][user]  # (interactions,)
-    pairs = torch.unique(user[kept] * (top + 1) + prepared.items.cpu()[kept])  # sorted
-    owner = torch.div(pairs, top + 1, rounding_mode="floor")
-    counts = torch.bincount(owner, minlength=prepared.num_users)
-    if bool((counts >= top).any()):
-        who = int(torch.nonzero(counts >= top)[0]) + 1
+    whole = {"history": lengths, "train": prepared.bounds.train, "any": torch.zeros_like(lengths)}
+    known = whole[policy]
+    items = prepared.items.cpu()
+    keys, counts = [], []
+    for first in range(0, prepared.num_users, USERS):
+        last = min(first + USERS, prepared.num_users)
+        own = items[prepared.offsets[first] : prepared.offsets[last]]
+        part, count = _keys(own, lengths[first:last], known[first:last], top)
+        keys.append(part + first * (top + 1))
+        counts.append(count)
+    count = torch.cat(counts) if counts else lengths
+    if bool((count >= top).any()):
+        who = int(torch.nonzero(count >= top)[0]) + 1
         raise InputError(
             f"user {who} has all {top} items, so no negative can be drawn; "
             "set train.negatives=any or prepare more items"
         )
-    first = counts.cumsum(0) - counts
-    keys = pairs - (torch.arange(len(pairs)) - first[owner]) - 1
-    free = (top - counts).to(device)
-    return NegativeSampler(keys.to(device), first.to(device), free, top, known[policy])
+    every = torch.cat(keys) if keys else items
+    begin, free = count.cumsum(0) - count, top - count
+    return NegativeSampler(every.to(device), begin.to(device), free.to(device), top, known)
+
+
+def _keys(items: Tensor, lengths: Tensor, known: Tensor, top: int) -> tuple[Tensor, Tensor]:
+    """Give the keys of some users, numbered from 0, and how many distinct known items each has."""
+    user = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
+    place = torch.arange(len(user)) - (lengths.cumsum(0) - lengths)[user]
+    kept = place < known[user]
+    pairs = torch.unique(user[kept] * (top + 1) + items[kept])  # sorted
+    owner = torch.div(pairs, top + 1, rounding_mode="floor")
+    count = torch.bincount(owner, minlength=len(lengths))
+    earlier = count.cumsum(0) - count
+    return pairs - (torch.arange(len(pairs)) - earlier[owner]) - 1, count

@@ -145,7 +145,8 @@ def _encode(
         place = partners.own * slots + slot
         padded = originals.new_zeros(len(layout.lengths) * slots, originals.shape[1])
         padded = padded.index_copy(0, place, originals).view(-1, slots, originals.shape[1])
-        dense = model.backbone.encode_padded(padded, layout.lengths).flatten(0, 1)
+        asked = partners.longest_met(layout) if model.kernels else None
+        dense = model.backbone.encode_padded(padded, layout.lengths, asked).flatten(0, 1)
         copied = model.backbone(mixed, mixed_lengths)
         padding = Padding(dense, partners.sequence * slots + slot, shared=False)
         return dense.index_select(0, place), copied, padding

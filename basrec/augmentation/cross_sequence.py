@@ -29,6 +29,12 @@ class Partners:
     item_wise: Tensor
     feature_wise: Tensor
 
+    def longest_met(self, layout: Packed) -> Tensor:
+        """Give each sequence's own length (B,) or that of the longest sequence that meets it."""
+        partner = self.sequence[:, layout.offsets]  # (M, B)
+        meeting = layout.lengths.expand_as(partner).flatten()
+        return layout.lengths.scatter_reduce(0, partner.flatten(), meeting, "amax")
+
 
 @dataclass(frozen=True)
 class Padding:

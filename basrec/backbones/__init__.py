@@ -30,8 +30,14 @@ class Backbone(Protocol):
         """Encode packed vectors (T, D) of sequences of `lengths` (B,), giving (T, D)."""
         ...
 
-    def encode_padded(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Encode left-padded vectors (B, L, D) at every slot, padding too, giving (B, L, D)."""
+    def encode_padded(
+        self, item_vectors: Tensor, lengths: Tensor, asked: Tensor | None = None
+    ) -> Tensor:
+        """Encode left-padded vectors (B, L, D) at every slot, padding too, giving (B, L, D).
+
+        `asked` (B,), on the host: outputs at each sequence's last slots only will be read, so that
+        the others may hold anything.
+        """
         ...
 
 

@@ -63,8 +63,7 @@ class SASRec(nn.Module):
     def forward(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
         """Encode packed vectors (T, D) of sequences of `lengths` (B,), on the host."""
         if self.kernels and self.kernels.take(item_vectors):
-            nothing = torch.zeros_like(lengths)
-            return self.kernels.transformer(self._stack(), item_vectors, lengths, nothing)
+            return self.kernels.transformer(self._stack(), item_vectors, lengths)
         device = item_vectors.device
         slot = Packed.of(lengths).slot(self.config.max_length).to(device, non_blocking=True)
         attend = packed_attention(
@@ -72,13 +71,16 @@ class SASRec(nn.Module):
         )
         return self._encode(item_vectors, slot, attend)
 
-    def encode_padded(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
+    def encode_padded(
+        self, item_vectors: Tensor, lengths: Tensor, asked: Tensor | None = None
+    ) -> Tensor:
         """Encode left-padded vectors (B, L, D) at every slot, as the reference does."""
         batch, slots, size = item_vectors.shape
         rows = item_vectors.reshape(-1, size)
         if self.kernels and self.kernels.take(rows):
             sizes = torch.full_like(lengths, slots)
-            encoded = self.kernels.transformer(self._stack(), rows, sizes, sizes - lengths)
+            skipped = None if asked is None else sizes - asked
+            encoded = self.kernels.transformer(self._stack(), rows, sizes, sizes - lengths, skipped)
             return encoded.view_as(item_vectors)
         device = item_vectors.device
         attend = padded_attention(

@@ -27,14 +27,25 @@ class Kernels:
         """Say whether a tensor is of the kind that was compiled for."""
         return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
 
-    def transformer(self, stack: Stack, vectors: Tensor, lengths: Tensor, padded: Tensor) -> Tensor:
-        """Encode rows (T, D) of sequences of `lengths` (B,), the first `padded` rows of each alike.
+    def transformer(
+        self,
+        stack: Stack,
+        vectors: Tensor,
+        lengths: Tensor,
+        padded: Tensor | None = None,
+        skipped: Tensor | None = None,
+    ) -> Tensor:
+        """Encode rows (T, D) of sequences of `lengths` (B,).
 
-        A padded row sees all rows of its sequence, the others those from the first that is not
-        padded up to themselves.
+        The first `padded` (B,) rows of a sequence see all its rows, the others those from the first
+        that is not padded up to themselves. Of the first `skipped` (B,) no output is asked for: it
+        is 0.
         """
+        nothing = torch.zeros_like(lengths)
+        padded = nothing if padded is None else padded
+        skipped = nothing if skipped is None else skipped
         out: Tensor = TransformerStack.apply(  # type: ignore[no-untyped-call]
-            self.library, self.workspace, stack, lengths, padded, vectors, *stack.weights
+            self.library, self.workspace, stack, lengths, padded, skipped, vectors, *stack.weights
         )
         return out
 

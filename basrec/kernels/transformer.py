@@ -42,6 +42,7 @@ class TransformerStack(torch.autograd.Function):
         stack: Stack,
         lengths: Tensor,
         padded: Tensor,
+        skipped: Tensor,
         vectors: Tensor,
         *weights: Tensor,
     ) -> Tensor:
@@ -51,13 +52,15 @@ class TransformerStack(torch.autograd.Function):
         if int(lengths.max()) > stack.slots or int(lengths.sum()) != rows:
             raise ValueError(f"{rows} rows do not fit the lengths, or one exceeds {stack.slots}")
         sizes = (size, stack.inner, stack.heads, stack.layers)
+        if bool(((padded < 0) | (padded > lengths) | (skipped < 0) | (skipped >= lengths)).any()):
+            raise ValueError("padded and skipped rows do not fit the lengths")
         places = addresses([weight.detach().contiguous() for weight in weights])
         dropped = stack.dropout or stack.attention_dropout
         # The seed comes from PyTorch's global stream, which each epoch starts anew.
         seed = int(torch.empty((), dtype=torch.int64).random_()) if dropped else 0
         ctx.call = (
             *whole(rows, len(lengths), *sizes, stack.slots),
-            *(places, address(lengths), address(padded)),
+            *(places, address(lengths), address(padded), address(skipped)),
             *(ctypes.c_float(stack.dropout), ctypes.c_float(stack.attention_dropout)),
             ctypes.c_uint64(seed),
         )
@@ -66,7 +69,7 @@ class TransformerStack(torch.autograd.Function):
         if any(ctx.needs_input_grad):
             ctx.lease = workspace.lease(rows * library.transformer_kept(*whole(*sizes)))
             kept = address(ctx.lease.buffer)
-            ctx.save_for_backward(lengths, padded, *weights)
+            ctx.save_for_backward(lengths, padded, skipped, *weights)
         library.transformer_forward(*ctx.call, address(vectors), address(out), kept, threads())
         ctx.library, ctx.shape = library, vectors.shape
         return out
@@ -74,7 +77,7 @@ class TransformerStack(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *above: Tensor) -> Any:
         """Give the slopes of the vectors and of all weights."""
-        _, _, *weights = ctx.saved_tensors
+        _, _, _, *weights = ctx.saved_tensors
         counts = [weight.numel() for weight in weights]
         number = sum(counts)
         offsets = torch.tensor([0, *counts[:-1]]).cumsum(0)
@@ -88,6 +91,6 @@ class TransformerStack(torch.autograd.Function):
         )
         parts = torch.split(slopes.sum(0), counts)
         return (
-            *(None, None, None, None, None, to_vectors),
+            *(None, None, None, None, None, None, to_vectors),
             *(part.view_as(weight) for part, weight in zip(parts, weights, strict=True)),
         )

@@ -15,6 +15,7 @@ from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.single_sequence import edit_copies
 from basrec.batches import Batch, draw_batches
 from basrec.config import AugmentationConfig, ModelConfig, TrainSection
+from basrec.kernels import Kernels, choose_kernels
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
 from basrec.objectives import basrec_objective, main_objective
@@ -26,7 +27,7 @@ from basrec.split import examples_of
 SLOTS = 9
 
 
-def make_model(num_items: int) -> Recommender:
+def make_model(num_items: int, kernels: Kernels | None = None) -> Recommender:
     config = ModelConfig(
         embedding_size=8,
         max_length=SLOTS,
@@ -34,7 +35,7 @@ def make_model(num_items: int) -> Recommender:
         attention_dropout=0.0,
         initializer_range=0.3,
     )
-    return build_recommender(num_items, config, generator(1, "weights")).double()
+    return build_recommender(num_items, config, generator(1, "weights"), kernels).double()
 
 
 def make_batch(prepared: Prepared, negatives: int = 1) -> Batch:
@@ -139,6 +140,23 @@ def test_packed_stage2_equals_the_plain_padded_one(
         assert abs(float(value) - float(fast[name])) < 1e-10, name
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("partner_padding", ["encode", "shared", "zero", "skip"])
+def test_compiled_stage2_equals_the_other_way(prepared: Prepared, partner_padding: str) -> None:
+    kernels = choose_kernels("auto", torch.device("cpu"))
+    if kernels is None:
+        pytest.skip("no C++ compiler")
+    config = AugmentationConfig(pairs=2, mixes=3, partner_padding=partner_padding)
+    contest, told = make_contest(prepared), []
+    for way in (kernels, None):
+        model = make_model(prepared.num_items, way).float()
+        objective = basrec_objective(prepared, config, contest)
+        losses = objective(model, make_batch(prepared), generator(9, "draws"))
+        torch.stack(list(losses.values())).sum().backward()
+        told.append([*losses.values(), *(parameter.grad for parameter in model.parameters())])
+    for one, other in zip(*told, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_main_objective_equals_the_plain_padded_one(prepared: Prepared) -> None:

@@ -24,9 +24,11 @@ struct Range {
     }
 };
 
-// One sequence: where its rows begin, how many they are, and what is counted as padding.
+// One sequence: where its rows begin, how many they are, how many of them count as padding, and how
+// many of the first are not asked for: they are seen by others, but see nothing themselves.
 struct Sequence {
-    int64_t begin, count, padded;
+    int64_t begin, count, padded, skipped;
+    int64_t asked() const { return count - skipped; }
 };
 
 struct Attention {
@@ -46,24 +48,25 @@ struct Attention {
         return static_cast<uint32_t>((row * heads + head) * stride);
     }
 
-    // scores(count, count) = rows(count, size) others(count, size)^T. Columns beyond hold anything.
-    void compare(int64_t count, const float *rows, int64_t row, const float *others, int64_t width,
-                 float *out) {
+    // out(asked, count) = rows(asked, size) others(count, size)^T. Columns beyond hold anything.
+    void compare(int64_t asked, int64_t count, const float *rows, int64_t row, const float *others,
+                 int64_t width, float *out) {
         for (int64_t j = 0; j < count; j++)
             for (int64_t d = 0; d < size; d++) turned[d * stride + j] = others[j * width + d];
         const int64_t whole = (count + WIDTH - 1) / WIDTH * WIDTH;
-        multiply(count, size, whole, rows, row, 1, turned.data(), stride, out, stride);
+        multiply(asked, size, whole, rows, row, 1, turned.data(), stride, out, stride);
     }
 
-    // qkv, out and totals begin at the sequence's first row; totals holds the logarithm of each
-    // row's sum of exponentials.
+    // qkv begins at the sequence's first row, out and totals at its first that is asked for; totals
+    // holds the logarithm of each row's sum of exponentials.
     void forward(const Sequence &sequence, const float *qkv, float *out, float *totals) {
         const int64_t count = sequence.count, columns = heads * size, width = 3 * columns;
+        const int64_t asked = sequence.asked(), skipped = sequence.skipped;
         for (int64_t h = 0; h < heads; h++) {
             const float *query = qkv + h * size, *key = query + columns, *value = key + columns;
-            compare(count, query, width, key, width, scores.data());
-            for (int64_t i = 0; i < count; i++) {
-                const Range seen(i, count, sequence.padded);
+            compare(asked, count, query + skipped * width, width, key, width, scores.data());
+            for (int64_t i = 0; i < asked; i++) {
+                const Range seen(skipped + i, count, sequence.padded);
                 float *row = scores.data() + i * stride;
                 Lanes most = every(LOWEST), sum = every(0.0f);
                 for (int64_t j = seen.begin; j < seen.end; j += WIDTH) {
@@ -79,36 +82,38 @@ struct Attention {
                 }
                 const float whole = total(sum), share = 1.0f / whole;
                 totals[i * heads + h] = top * scale + std::log(whole);
-                const uint32_t place = first(sequence.begin + i, h);
+                const uint32_t place = first(sequence.begin + skipped + i, h);
                 for (int64_t j = 0; j < seen.begin; j += WIDTH) store(row + j, every(0.0f));
                 for (int64_t j = seen.begin; j < seen.end; j += WIDTH)
                     store(row + j, load(row + j) * share * dropout.factors(place + j));
                 for (int64_t j = seen.end; j < count; j += WIDTH) store(row + j, every(0.0f));
             }
-            multiply(count, count, size, scores.data(), stride, 1, value, width, out + h * size,
+            multiply(asked, count, size, scores.data(), stride, 1, value, width, out + h * size,
                      columns);
         }
     }
 
-    // `above` is the slope of `out`, `result` that of qkv.
+    // `above` is the slope of `out`, `result` that of qkv, from the sequence's first row on.
     void backward(const Sequence &sequence, const float *qkv, const float *out, const float *totals,
                   const float *above, float *result) {
         const int64_t count = sequence.count, columns = heads * size, width = 3 * columns;
+        const int64_t asked = sequence.asked(), skipped = sequence.skipped;
         for (int64_t h = 0; h < heads; h++) {
             const float *query = qkv + h * size, *key = query + columns, *value = key + columns;
             const float *slope = above + h * size;
             float *to_query = result + h * size, *to_key = to_query + columns;
-            compare(count, query, width, key, width, scores.data());
-            compare(count, slope, columns, value, width, other.data());
-            for (int64_t i = 0; i < count; i++) {
-                const Range seen(i, count, sequence.padded);
+            compare(asked, count, query + skipped * width, width, key, width, scores.data());
+            compare(asked, count, slope, columns, value, width, other.data());
+            for (int64_t i = 0; i < skipped; i++) std::fill_n(to_query + i * width, size, 0.0f);
+            for (int64_t i = 0; i < asked; i++) {
+                const Range seen(skipped + i, count, sequence.padded);
                 float *row = scores.data() + i * stride, *slopes = other.data() + i * stride;
                 float mean = 0.0f;
                 const float *mine = slope + i * columns, *made = out + h * size + i * columns;
 #pragma omp simd reduction(+ : mean)
                 for (int64_t d = 0; d < size; d++) mean += mine[d] * made[d];
                 const float whole = totals[i * heads + h];
-                const uint32_t place = first(sequence.begin + i, h);
+                const uint32_t place = first(sequence.begin + skipped + i, h);
                 // row becomes the dropped probabilities, slopes the slope of the scores
                 for (int64_t j = 0; j < count; j += WIDTH) {
                     if (j < seen.begin || j >= seen.end) {
@@ -124,9 +129,11 @@ struct Attention {
                     store(slopes + j, held ? down : every(0.0f));
                 }
             }
-            multiply(count, count, size, other.data(), stride, 1, key, width, to_query, width);
-            multiply(count, count, size, other.data(), 1, stride, query, width, to_key, width);
-            multiply(count, count, size, scores.data(), 1, stride, slope, columns, to_key + columns,
+            multiply(asked, count, size, other.data(), stride, 1, key, width,
+                     to_query + skipped * width, width);
+            multiply(count, asked, size, other.data(), 1, stride, query + skipped * width, width,
+                     to_key, width);
+            multiply(count, asked, size, scores.data(), 1, stride, slope, columns, to_key + columns,
                      width);
         }
     }

@@ -1,7 +1,8 @@
 // A stack of post-norm transformer blocks over packed rows, forward and backward.
 //
 // Rows are taken in blocks of whole sequences that stay in the caches while they go through all
-// layers. What the backward pass needs is kept, apart from what is cheap to make again: dropout masks,
+// layers. The last layer leaves out rows whose outputs nobody asks for, apart from what others see of
+// them. What the backward pass needs is kept, apart from what is cheap to make again: dropout masks,
 // activations and the outputs of norms. Gradients of weights are summed by each thread for its own
 // blocks, so that they depend on the number of threads, and on nothing else.
 #include "attention.h"
@@ -87,9 +88,9 @@ struct Turned {
 class Transformer {
   public:
     Transformer(const Sizes &sizes, const float *const *weights, const int64_t *lengths,
-                const int64_t *padded, float dropout, float attention_dropout, uint64_t seed)
-        : sizes(sizes), weights(weights), lengths(lengths), padded(padded), dropout(dropout),
-          attention_dropout(attention_dropout), seed(seed) {
+                const int64_t *padded, const int64_t *skipped, float dropout, float attention_dropout, uint64_t seed)
+        : sizes(sizes), weights(weights), lengths(lengths), padded(padded), skipped(skipped),
+          dropout(dropout), attention_dropout(attention_dropout), seed(seed) {
         Block block{0, 0, 0, 0};
         for (int64_t b = 0; b < sizes.sequences; b++) {
             if (block.rows > 0 && block.rows + lengths[b] > BLOCK_ROWS) {
@@ -113,11 +114,13 @@ class Transformer {
             const int64_t size = sizes.size, inner = sizes.inner;
             Attention attention = new_attention();
             std::vector<float> activated(most_rows * inner), projected(most_rows * size);
+            std::vector<float> asked(most_rows * size);
             std::vector<float> factors(std::max(size, inner) + WIDTH);
             std::vector<float> own(kept ? 0 : most_rows * kept_width(sizes));
             each_block(threads, [&](const Block &block) {
                 const int64_t rows = block.rows, row = block.begin;
                 float *x = out + row * size;
+                int64_t live = rows;
                 float *normed = kept ? kept + row * size : own.data();
                 float *spread = kept ? kept + sizes.rows * size + row : own.data() + rows * size;
                 slot_vectors(block, projected.data());
@@ -131,24 +134,30 @@ class Transformer {
                     multiply<Start::row>(rows, size, 3 * size, x, size, 1, turned.at(l, 0), 3 * size,
                                          mine.qkv, 3 * size, layer.qkv_bias);
                     attention.dropout = attention_mask(l);
-                    each_sequence(block, [&](const Sequence &sequence) {
+                    each_sequence(block, l, [&](const Sequence &sequence, int64_t place) {
                         const int64_t at = sequence.begin - row;
-                        attention.forward(sequence, mine.qkv + at * 3 * size, mine.context + at * size,
-                                          mine.totals + at * sizes.heads);
+                        attention.forward(sequence, mine.qkv + at * 3 * size,
+                                          mine.context + place * size,
+                                          mine.totals + place * sizes.heads);
                     });
-                    multiply<Start::row>(rows, size, size, mine.context, size, 1, turned.at(l, 1),
+                    if (is_last(l)) {
+                        live = take_asked(block, x, asked.data());
+                        x = asked.data();
+                    }
+                    multiply<Start::row>(live, size, size, mine.context, size, 1, turned.at(l, 1),
                                          size, projected.data(), size, layer.out_bias);
-                    norm(l).forward(row, rows, projected.data(), x, x, mine.normed, mine.spread,
+                    norm(l).forward(row, live, projected.data(), x, x, mine.normed, mine.spread,
                                     factors.data());
-                    multiply<Start::row>(rows, size, inner, x, size, 1, turned.at(l, 2), inner,
+                    multiply<Start::row>(live, size, inner, x, size, 1, turned.at(l, 2), inner,
                                          mine.inner, inner, layer.expand_bias);
-                    activate(rows * inner, mine.inner, activated.data(), nullptr);
-                    multiply<Start::row>(rows, inner, size, activated.data(), inner, 1,
+                    activate(live * inner, mine.inner, activated.data(), nullptr);
+                    multiply<Start::row>(live, inner, size, activated.data(), inner, 1,
                                          turned.at(l, 3), size, projected.data(), size,
                                          layer.contract_bias);
-                    last_norm(l).forward(row, rows, projected.data(), x, x, mine.last_normed,
+                    last_norm(l).forward(row, live, projected.data(), x, x, mine.last_normed,
                                          mine.last_spread, factors.data());
                 }
+                put_asked(block, asked.data(), out + row * size);
             });
         }
     }
@@ -170,42 +179,48 @@ class Transformer {
                 to[w] = slopes + omp_get_thread_num() * number + offsets[w];
             each_block(threads, [&](const Block &block) {
                 const int64_t rows = block.rows, row = block.begin;
-                std::copy_n(above + row * size, rows * size, slope.data());
+                int64_t live = take_asked(block, above + row * size, slope.data());
                 for (int64_t l = sizes.layers - 1; l >= 0; l--) {
                     const Layer<const float> &layer = layers[l];
                     const Layer<float> sum(to.data() + FIRST_WEIGHTS + l * LAYER_WEIGHTS);
                     const Kept mine = part(kept_of(base, l), row);
-                    last_norm(l).backward(row, rows, slope.data(), mine.last_normed, mine.last_spread,
+                    last_norm(l).backward(row, live, slope.data(), mine.last_normed, mine.last_spread,
                                           beside.data(), dropped.data(), sum.last_norm,
                                           sum.last_norm_bias, factors.data());
-                    activate(rows * inner, mine.inner, activated.data(), bend.data());
-                    add_columns(rows, size, dropped.data(), sum.contract_bias);
-                    multiply<Start::there>(size, rows, inner, dropped.data(), 1, size,
+                    activate(live * inner, mine.inner, activated.data(), bend.data());
+                    add_columns(live, size, dropped.data(), sum.contract_bias);
+                    multiply<Start::there>(size, live, inner, dropped.data(), 1, size,
                                            activated.data(), inner, sum.contract, inner);
-                    multiply(rows, size, inner, dropped.data(), size, 1, layer.contract, inner,
+                    multiply(live, size, inner, dropped.data(), size, 1, layer.contract, inner,
                              activated.data(), inner);
 #pragma omp simd
-                    for (int64_t d = 0; d < rows * inner; d++) bend[d] *= activated[d];
-                    norm(l).again(row, rows, mine.normed, x.data(), factors.data());
-                    add_columns(rows, inner, bend.data(), sum.expand_bias);
-                    multiply<Start::there>(inner, rows, size, bend.data(), 1, inner, x.data(), size,
+                    for (int64_t d = 0; d < live * inner; d++) bend[d] *= activated[d];
+                    norm(l).again(row, live, mine.normed, x.data(), factors.data());
+                    add_columns(live, inner, bend.data(), sum.expand_bias);
+                    multiply<Start::there>(inner, live, size, bend.data(), 1, inner, x.data(), size,
                                            sum.expand, size);
-                    multiply<Start::there>(rows, inner, size, bend.data(), inner, 1, layer.expand,
+                    multiply<Start::there>(live, inner, size, bend.data(), inner, 1, layer.expand,
                                            size, beside.data(), size);
-                    norm(l).backward(row, rows, beside.data(), mine.normed, mine.spread, slope.data(),
+                    norm(l).backward(row, live, beside.data(), mine.normed, mine.spread, slope.data(),
                                      dropped.data(), sum.norm, sum.norm_bias, factors.data());
-                    add_columns(rows, size, dropped.data(), sum.out_bias);
-                    multiply<Start::there>(size, rows, size, dropped.data(), 1, size, mine.context,
+                    add_columns(live, size, dropped.data(), sum.out_bias);
+                    multiply<Start::there>(size, live, size, dropped.data(), 1, size, mine.context,
                                            size, sum.out, size);
-                    multiply(rows, size, size, dropped.data(), size, 1, layer.out, size,
+                    multiply(live, size, size, dropped.data(), size, 1, layer.out, size,
                              beside.data(), size);
                     attention.dropout = attention_mask(l);
-                    each_sequence(block, [&](const Sequence &sequence) {
+                    each_sequence(block, l, [&](const Sequence &sequence, int64_t place) {
                         const int64_t at = sequence.begin - row;
                         attention.backward(sequence, mine.qkv + at * 3 * size,
-                                           mine.context + at * size, mine.totals + at * sizes.heads,
-                                           beside.data() + at * size, wide.data() + at * 3 * size);
+                                           mine.context + place * size,
+                                           mine.totals + place * sizes.heads,
+                                           beside.data() + place * size, wide.data() + at * 3 * size);
                     });
+                    if (is_last(l)) {
+                        std::swap(slope, beside);
+                        put_asked(block, beside.data(), slope.data());
+                        live = rows;
+                    }
                     if (l > 0)
                         last_norm(l - 1).again(row, rows, part(kept_of(base, l - 1), row).last_normed,
                                                x.data(), factors.data());
@@ -220,7 +235,7 @@ class Transformer {
                 first_norm().backward(row, rows, slope.data(), base + row * size,
                                       base + sizes.rows * size + row, to_vectors + row * size,
                                       dropped.data(), to[1], to[2], factors.data());
-                each_sequence(block, [&](const Sequence &sequence) {
+                each_sequence(block, 0, [&](const Sequence &sequence, int64_t) {
                     for (int64_t i = 0; i < sequence.count; i++) {
                         float *place = to[0] + (sizes.slots - sequence.count + i) * size;
                         const float *given = to_vectors + (sequence.begin + i) * size;
@@ -235,7 +250,7 @@ class Transformer {
   private:
     Sizes sizes;
     const float *const *weights;
-    const int64_t *lengths, *padded;
+    const int64_t *lengths, *padded, *skipped;
     float dropout, attention_dropout;
     uint64_t seed;
     std::vector<Block> blocks;
@@ -271,7 +286,7 @@ class Transformer {
 
     // The vector of each row's slot: a sequence's last row always has the last one.
     void slot_vectors(const Block &block, float *out) const {
-        each_sequence(block, [&](const Sequence &sequence) {
+        each_sequence(block, 0, [&](const Sequence &sequence, int64_t) {
             const float *first = weights[0] + (sizes.slots - sequence.count) * sizes.size;
             std::copy_n(first, sequence.count * sizes.size,
                         out + (sequence.begin - block.begin) * sizes.size);
@@ -301,12 +316,36 @@ class Transformer {
         for (const Block &block : blocks)
             if (block.begin * threads / std::max<int64_t>(sizes.rows, 1) == own) work(block);
     }
-    template <typename Work> void each_sequence(const Block &block, Work work) const {
-        int64_t begin = block.begin;
+    // work(sequence, place of its first row among those that layer l asks for).
+    template <typename Work> void each_sequence(const Block &block, int64_t l, Work work) const {
+        int64_t begin = block.begin, place = 0;
         for (int64_t b = block.first; b < block.last; b++) {
-            work(Sequence{begin, lengths[b], padded[b]});
-            begin += lengths[b];
+            const Sequence sequence{begin, lengths[b], padded[b], is_last(l) ? skipped[b] : 0};
+            work(sequence, place);
+            begin += sequence.count, place += sequence.asked();
         }
+    }
+
+    bool is_last(int64_t l) const { return l == sizes.layers - 1; }
+
+    // Move the rows of a block that the last layer asks for together, and give how many they are.
+    int64_t take_asked(const Block &block, const float *rows, float *asked) const {
+        int64_t count = 0;
+        each_sequence(block, sizes.layers - 1, [&](const Sequence &sequence, int64_t place) {
+            const float *first = rows + (sequence.begin - block.begin + sequence.skipped) * sizes.size;
+            std::copy_n(first, sequence.asked() * sizes.size, asked + place * sizes.size);
+            count += sequence.asked();
+        });
+        return count;
+    }
+    // Move them back, the others being zero.
+    void put_asked(const Block &block, const float *asked, float *rows) const {
+        each_sequence(block, sizes.layers - 1, [&](const Sequence &sequence, int64_t place) {
+            float *first = rows + (sequence.begin - block.begin) * sizes.size;
+            std::fill_n(first, sequence.skipped * sizes.size, 0.0f);
+            std::copy_n(asked + place * sizes.size, sequence.asked() * sizes.size,
+                        first + sequence.skipped * sizes.size);
+        });
     }
 };
 
@@ -319,22 +358,22 @@ extern "C" int64_t transformer_kept(int64_t size, int64_t inner, int64_t heads, 
 extern "C" void transformer_forward(int64_t rows, int64_t sequences, int64_t size, int64_t inner,
                                     int64_t heads, int64_t layers, int64_t slots,
                                     const float *const *weights, const int64_t *lengths,
-                                    const int64_t *padded, float dropout, float attention_dropout,
-                                    uint64_t seed, const float *vectors, float *out, float *kept,
+                                    const int64_t *padded, const int64_t *skipped, float dropout,
+                                    float attention_dropout, uint64_t seed, const float *vectors, float *out, float *kept,
                                     int64_t threads) {
     const Sizes sizes{rows, sequences, size, inner, heads, layers, slots};
-    Transformer(sizes, weights, lengths, padded, dropout, attention_dropout, seed)
+    Transformer(sizes, weights, lengths, padded, skipped, dropout, attention_dropout, seed)
         .forward(vectors, out, kept, threads);
 }
 
 extern "C" void transformer_backward(int64_t rows, int64_t sequences, int64_t size, int64_t inner,
                                      int64_t heads, int64_t layers, int64_t slots,
                                      const float *const *weights, const int64_t *lengths,
-                                     const int64_t *padded, float dropout, float attention_dropout,
-                                     uint64_t seed, const float *above, const float *kept,
+                                     const int64_t *padded, const int64_t *skipped, float dropout,
+                                     float attention_dropout, uint64_t seed, const float *above, const float *kept,
                                      float *to_vectors, float *slopes, const int64_t *offsets,
                                      int64_t number, int64_t threads) {
     const Sizes sizes{rows, sequences, size, inner, heads, layers, slots};
-    Transformer(sizes, weights, lengths, padded, dropout, attention_dropout, seed)
+    Transformer(sizes, weights, lengths, padded, skipped, dropout, attention_dropout, seed)
         .backward(above, kept, to_vectors, slopes, offsets, number, threads);
 }

@@ -177,12 +177,35 @@ def test_mixed_scores_equal_the_plain_ones(kernels: Kernels, shared: bool) -> No
         torch.testing.assert_close(found.double(), exact_value, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_rows_that_nobody_asks_for_are_left_out_and_change_nothing(
+    kernels: Kernels, layers: int
+) -> None:
+    lengths = torch.tensor([1, 4, 20, 69, SLOTS])
+    asked = torch.tensor([30, 4, 21, SLOTS, SLOTS])
+    fused = make_encoder(kernels, sasrec={"layers": layers})
+    vectors = make_rows(64, True, lengths)
+    wanted = torch.arange(SLOTS) >= SLOTS - asked.unsqueeze(1)
+    told = []
+    for given in (None, asked):
+        rows = vectors.clone().requires_grad_()
+        out = fused.encode_padded(rows, lengths, given)
+        kept = out[wanted]
+        slopes = torch.autograd.grad(kept.square().sum(), [rows, *fused.parameters()])
+        told.append([kept.detach(), *slopes])
+    assert bool((out[~wanted] == 0).all())
+    for whole, part in zip(*told, strict=True):
+        torch.testing.assert_close(part, whole, rtol=1e-3, atol=1e-2)
+
+
 def test_rows_that_do_not_fit_are_refused(kernels: Kernels) -> None:
     fused = make_encoder(kernels)
     with pytest.raises(ValueError, match="do not fit the lengths"):
         fused(torch.zeros(5, 64), torch.tensor([2, 2]))
     with pytest.raises(ValueError, match=f"exceeds {SLOTS}"):
         fused(torch.zeros(SLOTS + 1, 64), torch.tensor([SLOTS + 1]))
+    with pytest.raises(ValueError, match="padded and skipped rows"):
+        fused.encode_padded(torch.zeros(1, SLOTS, 64), torch.tensor([3]), torch.tensor([0]))
     scores = kernels.candidates(torch.zeros(9, 4)).score(torch.zeros(2, 4))
     with pytest.raises(IndexError, match=r"not in 0\.\.8"):
         scores.pairs(torch.tensor([0]), torch.tensor([9]))
