@@ -15,5 +15,7 @@ def test_the_wheel_holds_packages_sql_and_configs(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in [*(ROOT / "sql").rglob("*.sql"), *(ROOT / "configs").rglob("*.yaml")]:
         assert f"pipeline/{path.relative_to(ROOT)}" in names
+    for path in (ROOT / "basrec" / "kernels" / "source").iterdir():
+        assert str(path.relative_to(ROOT)) in names
     assert {"flows/cli.py", "basrec/templates/report.html.j2", "pipeline/core.py"} <= names
     assert not any(name.startswith(("tests/", "data/", "sql/")) for name in names)
