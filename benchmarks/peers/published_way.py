@@ -1,9 +1,9 @@
 """BASRec with SASRec in the manner of the published code: the baseline of benchmarks/training.py.
 
 One sample at a time in Python, everything padded to 50 slots, an encoder call for the originals and
-one for each edited copy, explicit masked attention, dense Adam, and rankings by sorting rows of
-scores on the host. It follows the preset `reference`; its operators, negatives and similarities are
-loops over lists. It shares no code with the project.
+one for each edited copy, explicit masked attention, layer norm and GELU from elementary operations,
+dense Adam, and rankings by sorting rows of scores on the host. It follows the preset `reference`;
+its operators, negatives and similarities are loops over lists. It shares no code with the project.
 """
 
 import random
@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 SLOTS, SIZE, HEADS, LAYERS, BATCH = 50, 64, 2, 2, 256
@@ -105,15 +104,34 @@ def _pad(items: list[int]) -> Tensor:
     return torch.tensor([0] * (SLOTS - len(items)) + items, dtype=torch.long)
 
 
+class LayerNorm(nn.Module):
+    """Layer norm from elementary operations, as the published family of code has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(SIZE)), nn.Parameter(torch.zeros(SIZE))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last dimension, epsilon inside the root."""
+        centred = x - x.mean(-1, keepdim=True)
+        spread = centred.pow(2).mean(-1, keepdim=True)
+        return self.weight * (centred / torch.sqrt(spread + 1e-12)) + self.bias
+
+
+def gelu(x: Tensor) -> Tensor:
+    """GELU from elementary operations, for the same reason."""
+    return 0.5 * x * (1.0 + torch.erf(x / np.sqrt(2.0)))
+
+
 class Layer(nn.Module):
     """Attention and feed-forward with explicit products."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()
         self.query, self.key, self.value = (nn.Linear(SIZE, SIZE) for _ in range(3))
-        self.dense, self.norm = nn.Linear(SIZE, SIZE), nn.LayerNorm(SIZE, eps=1e-12)
+        self.dense, self.norm = nn.Linear(SIZE, SIZE), LayerNorm()
         self.expand, self.contract = nn.Linear(SIZE, 4 * SIZE), nn.Linear(4 * SIZE, SIZE)
-        self.last_norm, self.drop = nn.LayerNorm(SIZE, eps=1e-12), nn.Dropout(dropout)
+        self.last_norm, self.drop = LayerNorm(), nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Transform (B, 50, D) under an additive mask."""
@@ -125,7 +143,7 @@ class Layer(nn.Module):
         context = self.drop(scores.softmax(-1)) @ value
         context = context.permute(0, 2, 1, 3).reshape(len(x), SLOTS, SIZE)
         x = self.norm(self.drop(self.dense(context)) + x)
-        return self.last_norm(self.drop(self.contract(functional.gelu(self.expand(x)))) + x)
+        return self.last_norm(self.drop(self.contract(gelu(self.expand(x)))) + x)
 
 
 class Model(nn.Module):
@@ -136,7 +154,7 @@ class Model(nn.Module):
         self.settings = settings
         self.items = nn.Embedding(num_items + 2, SIZE, padding_idx=0)
         self.positions = nn.Embedding(SLOTS, SIZE)
-        self.norm, self.drop = nn.LayerNorm(SIZE, eps=1e-12), nn.Dropout(settings.dropout)
+        self.norm, self.drop = LayerNorm(), nn.Dropout(settings.dropout)
         self.layers = nn.ModuleList(Layer(settings.dropout) for _ in range(LAYERS))
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
