@@ -6,6 +6,7 @@ operations.
 """
 
 import ctypes
+import logging
 import os
 import platform
 import shutil
@@ -35,14 +36,27 @@ HEADERS = ("lanes.h", "matrix.h", "attention.h", "norm.h")
 
 @cache
 def load_library() -> ctypes.CDLL | None:
-    """Give the compiled kernels, or None where they cannot be compiled or loaded."""
-    compiler = shutil.which(os.environ.get("CXX", "g++"))
-    if compiler is None or platform.system() != "Linux":
-        return None
+    """Give the compiled kernels, or None, told once, where they cannot be compiled or loaded."""
+    name = os.environ.get("CXX", "g++")
+    compiler = shutil.which(name)
+    if platform.system() != "Linux":
+        return _without("they are built on Linux only")
+    if compiler is None:
+        return _without(f"there is no C++ compiler {name!r}; install g++, or name one in CXX")
     try:
         return ctypes.CDLL(str(_compiled(compiler)))
-    except (OSError, subprocess.SubprocessError):
-        return None
+    except subprocess.CalledProcessError as exc:
+        lines = exc.stderr.decode(errors="replace").strip().splitlines()
+        return _without(f"{name} fails: {lines[0] if lines else exc}")
+    except (OSError, subprocess.SubprocessError) as exc:
+        return _without(str(exc))
+
+
+def _without(reason: str) -> None:
+    """Tell why PyTorch's own operations are taken."""
+    logging.getLogger(__name__).warning(
+        "compiled kernels are left out, so training takes about three times as long: %s", reason
+    )
 
 
 def _compiled(compiler: str) -> Path:
@@ -81,7 +95,11 @@ def _digest(compiler: str, texts: dict[str, bytes]) -> str:
     digest = sha256(version + repr((OPTIONS, _wide(), LIBRARIES, platform.machine())).encode())
     processor = Path("/proc/cpuinfo")
     if processor.exists():
-        told = (line for line in processor.read_text().splitlines() if line.startswith("flags"))
+        told = (
+            line
+            for line in processor.read_text().splitlines()
+            if line.startswith(("flags", "Features"))
+        )
         digest.update(next(told, "").encode())
     for name, text in sorted(texts.items()):
         digest.update(name.encode() + text)

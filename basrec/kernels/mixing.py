@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from basrec.augmentation.cross_sequence import Padding, Partners
 from basrec.kernels.calls import address, threads, whole
@@ -44,6 +45,7 @@ class MixedScores(torch.autograd.Function):
         return up, down
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> Any:
         """Give the slopes of the four kinds of vectors."""
         outputs, _, _, rows = ctx.saved_tensors[:4]

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from basrec.kernels.calls import address, addresses, threads, whole
 from basrec.kernels.workspace import Workspace
@@ -54,7 +55,8 @@ class TransformerStack(torch.autograd.Function):
         sizes = (size, stack.inner, stack.heads, stack.layers)
         if bool(((padded < 0) | (padded > lengths) | (skipped < 0) | (skipped >= lengths)).any()):
             raise ValueError("padded and skipped rows do not fit the lengths")
-        places = addresses([weight.detach().contiguous() for weight in weights])
+        whole_weights = [weight.detach().contiguous() for weight in weights]
+        places = addresses(whole_weights)
         dropped = stack.dropout or stack.attention_dropout
         # The seed comes from PyTorch's global stream, which each epoch starts anew.
         seed = int(torch.empty((), dtype=torch.int64).random_()) if dropped else 0
@@ -71,10 +73,11 @@ class TransformerStack(torch.autograd.Function):
             kept = address(ctx.lease.buffer)
             ctx.save_for_backward(lengths, padded, skipped, *weights)
         library.transformer_forward(*ctx.call, address(vectors), address(out), kept, threads())
-        ctx.library, ctx.shape = library, vectors.shape
+        ctx.library, ctx.shape, ctx.held = library, vectors.shape, whole_weights
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *above: Tensor) -> Any:
         """Give the slopes of the vectors and of all weights."""
         _, _, _, *weights = ctx.saved_tensors

@@ -117,7 +117,7 @@ class Transformer {
             std::vector<float> asked(most_rows * size);
             std::vector<float> factors(std::max(size, inner) + WIDTH);
             std::vector<float> own(kept ? 0 : most_rows * kept_width(sizes));
-            each_block(threads, [&](const Block &block) {
+            each_block([&](const Block &block) {
                 const int64_t rows = block.rows, row = block.begin;
                 float *x = out + row * size;
                 int64_t live = rows;
@@ -177,7 +177,7 @@ class Transformer {
             std::vector<float *> to(FIRST_WEIGHTS + sizes.layers * LAYER_WEIGHTS);
             for (size_t w = 0; w < to.size(); w++)
                 to[w] = slopes + omp_get_thread_num() * number + offsets[w];
-            each_block(threads, [&](const Block &block) {
+            each_block([&](const Block &block) {
                 const int64_t rows = block.rows, row = block.begin;
                 int64_t live = take_asked(block, above + row * size, slope.data());
                 for (int64_t l = sizes.layers - 1; l >= 0; l--) {
@@ -310,9 +310,9 @@ class Transformer {
         }
     }
 
-    // Give each thread neighbouring blocks of about as many rows.
-    template <typename Work> void each_block(int64_t threads, Work work) const {
-        const int64_t own = omp_get_thread_num();
+    // Give each thread neighbouring blocks of about as many rows; there may be fewer than asked for.
+    template <typename Work> void each_block(Work work) const {
+        const int64_t own = omp_get_thread_num(), threads = omp_get_num_threads();
         for (const Block &block : blocks)
             if (block.begin * threads / std::max<int64_t>(sizes.rows, 1) == own) work(block);
     }

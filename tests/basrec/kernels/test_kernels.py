@@ -1,5 +1,9 @@
 """The compiled kernels against PyTorch's own operations, forward and backward."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,17 +232,63 @@ def test_other_precisions_and_devices_take_the_plain_way(kernels: Kernels) -> No
         choose_kernels("compiled", torch.device("cuda"))
 
 
-def test_without_a_compiler_the_plain_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_the_plain_way_is_taken_and_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     build.load_library.cache_clear()
     assert choose_kernels("auto", CPU) is None
+    assert choose_kernels("auto", CPU) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "compiled kernels are left out, so training takes about three times as long: there is no "
+        "C++ compiler 'no-such-compiler'; install g++, or name one in CXX"
+    ]
     with pytest.raises(InputError, match=r"kernels = compiled, but .* install g\+\+"):
         choose_kernels("compiled", CPU)
     build.load_library.cache_clear()
 
 
-def test_a_compiler_that_fails_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_fails_is_no_compiler(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("CXX", "false")
     build.load_library.cache_clear()
     assert choose_kernels("auto", CPU) is None
+    assert "false fails" in caplog.text
     build.load_library.cache_clear()
+
+
+def test_a_build_goes_to_the_cache_and_is_used_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kernels: Kernels
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    build.load_library.cache_clear()
+    assert choose_kernels("compiled", CPU) is not None
+    (built,) = (tmp_path / "basrec").iterdir()
+    written = built.stat().st_mtime_ns
+    build.load_library.cache_clear()
+    assert choose_kernels("compiled", CPU) is not None
+    assert built.stat().st_mtime_ns == written
+    build.load_library.cache_clear()
+
+
+def test_fewer_threads_than_asked_for_leave_nothing_out(kernels: Kernels) -> None:
+    code = (
+        "import torch; from basrec.backbones.sasrec import SASRec\n"
+        "from basrec.config import ModelConfig; from basrec.kernels import choose_kernels\n"
+        "torch.set_num_threads(3); torch.manual_seed(1)\n"
+        "encoder = SASRec(ModelConfig(), choose_kernels('compiled', torch.device('cpu'))).eval()\n"
+        "out = encoder(torch.randn(2000, 64), torch.full((400,), 5))\n"
+        "print(round(float(out.double().square().sum()), 2))\n"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"OMP_THREAD_LIMIT": limit},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for limit in ("1", "8")
+    ]
+    assert told[0] == told[1] and float(told[0]) > 0

@@ -1,0 +1,86 @@
+"""What targets are held against."""
+
+import math
+
+import pytest
+import torch
+
+from basrec import rivals
+from basrec.batches import Batch, draw_batches
+from basrec.config import TrainSection
+from basrec.negatives import build_sampler
+from basrec.prepared import Prepared
+from basrec.rivals import Contest, Rivals
+from basrec.rng import generator
+from basrec.split import examples_of
+
+CPU = torch.device("cpu")
+
+
+def make(prepared: Prepared, policy: str, **options: object) -> tuple[Contest, Batch]:
+    config = TrainSection.model_validate({"negatives": policy, **options})
+    sampler = build_sampler(prepared, policy, False, CPU)
+    examples = examples_of(prepared, "train")
+    streams = generator(1, "shuffle"), generator(1, "draws")
+    batches = draw_batches(prepared, examples, sampler, 8, config.drawn_negatives, 10, *streams)
+    return Contest.of(config, prepared, sampler), next(iter(batches))
+
+
+@pytest.mark.parametrize("source", ["shared", "batch"])
+@pytest.mark.parametrize("policy", ["history", "train", "any"])
+def test_known_items_and_the_own_target_do_not_count(
+    prepared: Prepared, source: str, policy: str
+) -> None:
+    count = 25 if source == "shared" else 1
+    contest, batch = make(prepared, policy, negatives_from=source, negative_count=count)
+    drawn = contest.rivals(batch, generator(4, "draws"))
+    assert drawn.hidden is not None
+    if source == "batch":
+        assert drawn.items.tolist() == sorted(set(batch.targets.tolist()))
+    else:
+        assert 5 < len(drawn.items) <= 25
+    ends = {"history": 0, "train": 2, "any": None}
+    for place, target in enumerate(batch.targets.tolist()):
+        user = int(batch.whole.user[batch.layout.sequence[place]])
+        items = prepared.items[prepared.offsets[user] : prepared.offsets[user + 1]].tolist()
+        left_out = ends[policy]
+        known = set() if left_out is None else set(items[: len(items) - left_out])
+        for column, item in enumerate(drawn.items.tolist()):
+            hides = item in known or item == target
+            assert bool(drawn.hidden[place, column]) == hides
+
+
+def test_corrections_are_the_logs_of_the_chances_to_be_drawn(prepared: Prepared) -> None:
+    options = {"loss": "sampled_softmax"}
+    contest, batch = make(prepared, "any", negative_count=3, **options)
+    own = contest.rivals(batch, generator(1, "draws"))
+    assert own.items.shape == (3, len(batch.targets))
+    assert own.correction == pytest.approx(math.log(3 / 40))
+    contest, batch = make(prepared, "any", negatives_from="shared", negative_count=9, **options)
+    shared = contest.rivals(batch, generator(1, "draws"))
+    assert shared.correction == pytest.approx(math.log(len(shared.items) / 40))
+    contest, batch = make(prepared, "any", negatives_from="batch", **options)
+    others = contest.rivals(batch, generator(1, "draws"))
+    item = int(others.items[0])
+    share = int((prepared.items == item).sum()) / len(prepared.items)
+    chance = 1 - (1 - share) ** len(batch.targets)
+    assert isinstance(others.correction, torch.Tensor)
+    assert float(others.correction[0]) == pytest.approx(math.log(chance), rel=1e-5)
+    for loss in ("bce", "bpr", "gbce"):
+        contest, batch = make(prepared, "any", negatives_from="batch", loss=loss)
+        assert contest.rivals(batch, generator(1, "draws")).correction == 0.0
+
+
+def test_the_sum_over_all_items_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = torch.randn(2, 7, 5, dtype=torch.float64, requires_grad=True)
+    table = torch.randn(11, 5, dtype=torch.float64, requires_grad=True)
+    every = Rivals(torch.empty(0, dtype=torch.int64))
+    expected = (outputs @ table.T).logsumexp(-1, keepdim=True)
+    slopes = torch.autograd.grad(expected.square().sum(), [outputs, table])
+    monkeypatch.setattr(rivals, "SCORES", 30)  # two positions a block
+    found = every.score(outputs, table)
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(
+        torch.autograd.grad(found.square().sum(), [outputs, table]), slopes, strict=True
+    ):
+        torch.testing.assert_close(one, other)
