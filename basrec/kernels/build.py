@@ -40,23 +40,21 @@ def load_library() -> ctypes.CDLL | None:
     name = os.environ.get("CXX", "g++")
     compiler = shutil.which(name)
     if platform.system() != "Linux":
-        return _without("they are built on Linux only")
-    if compiler is None:
-        return _without(f"there is no C++ compiler {name!r}; install g++, or name one in CXX")
-    try:
-        return ctypes.CDLL(str(_compiled(compiler)))
-    except subprocess.CalledProcessError as exc:
-        lines = exc.stderr.decode(errors="replace").strip().splitlines()
-        return _without(f"{name} fails: {lines[0] if lines else exc}")
-    except (OSError, subprocess.SubprocessError) as exc:
-        return _without(str(exc))
-
-
-def _without(reason: str) -> None:
-    """Tell why PyTorch's own operations are taken."""
+        reason = "they are built on Linux only"
+    elif compiler is None:
+        reason = f"there is no C++ compiler {name!r}; install g++, or name one in CXX"
+    else:
+        try:
+            return ctypes.CDLL(str(_compiled(compiler)))
+        except subprocess.CalledProcessError as exc:
+            lines = exc.stderr.decode(errors="replace").strip().splitlines()
+            reason = f"{name} fails: {lines[0] if lines else exc}"
+        except (OSError, subprocess.SubprocessError) as exc:
+            reason = str(exc)
     logging.getLogger(__name__).warning(
         "compiled kernels are left out, so training takes about three times as long: %s", reason
     )
+    return None
 
 
 def _compiled(compiler: str) -> Path:
