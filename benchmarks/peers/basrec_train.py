@@ -28,7 +28,9 @@ from basrec.rivals import Contest
 from basrec.rng import generator
 from basrec.split import Examples, examples_of
 from pipeline.config import NeighbourConfig
-from pipeline.neighbours import add_neighbours
+from pipeline.engine import open_engine
+from pipeline.neighbours import add_neighbours, find_neighbours
+from pipeline.splits import read_split, register_split
 
 OWN: dict[str, dict[str, Any]] = {
     "model": {
@@ -113,11 +115,19 @@ def time_training(watch: Stopwatch, trainer: Trainer, name: str, suffix: str, st
 
 
 def time_neighbours(watch: Stopwatch, prepared: Path, threads: int) -> None:
-    """Time the neighbours stage on a copy that has none."""
+    """Time the search alone, then the whole stage on a copy that has none."""
+
+    def search() -> int:
+        with open_engine(Path.cwd(), "4GB", threads) as engine:
+            engine.parquet("sequences", prepared / "sequences.parquet")
+            register_split(engine, read_split(prepared))
+            return sum(len(batch) for batch in find_neighbours(engine, NeighbourConfig()))
+
+    watch.time("neighbours", search)
     copy = Path("copy")
     shutil.copytree(prepared, copy)
     (copy / "neighbours.parquet").unlink()
-    watch.time("neighbours", lambda: add_neighbours(copy, NeighbourConfig(), threads=threads))
+    watch.time("neighbours_stage", lambda: add_neighbours(copy, NeighbourConfig(), threads=threads))
 
 
 def main() -> None:
