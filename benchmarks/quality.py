@@ -1,12 +1,13 @@
 """Compare what ways of training reach on one dataset, over seeds.
 
-    python benchmarks/quality.py full PREPARED WORK OUT.json [--seeds 5]
-    python benchmarks/quality.py equal PREPARED WORK OUT.json [--seeds 5]
+    python benchmarks/quality.py KIND PREPARED WORK OUT.json [--seeds 5]
 
-`full` trains to the end by early stopping, once for each policy of partners' padded slots in
+KIND `full` trains to the end by early stopping, once for each policy of partners' padded slots in
 POLICIES, stage 1 shared. `equal` trains for EQUAL epochs of each stage, with basrec (preset
-reference) and with the plain implementation in peers/published_way.py. Runs lie in WORK, one
-thread each; what is finished there is not done again, so a stopped comparison goes on.
+reference) and with the plain implementation in peers/published_way.py. `losses` and `precision` train
+the base model to the end under each loss, and in float32 and bf16. Each way is compared with the
+first. Runs lie in WORK, one thread each; what is finished there is not done again, so a stopped
+comparison goes on.
 """
 
 import argparse
@@ -29,6 +30,18 @@ from basrec.training import train
 
 POLICIES = ("shared", "encode")
 EQUAL = (12, 3)
+LOSSES: dict[str, dict[str, Any]] = {
+    "bce": {},
+    "gbce": {"loss": "gbce", "negative_count": 64, "negatives_from": "shared"},
+    "bpr": {"loss": "bpr"},
+    "sampled softmax": {
+        "loss": "sampled_softmax",
+        "negative_count": 256,
+        "negatives_from": "shared",
+    },
+    "ce": {"loss": "ce"},
+}
+PRECISIONS = ("float32", "bf16")
 MODEL = {"dropout": 0.1, "attention_dropout": 0.1}
 AUGMENTATION = {"alpha": 0.4, "rate": [0.2, 0.71], "pairs": 2, "mixes": 3}
 METRICS = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
@@ -63,6 +76,25 @@ def equal(prepared: Path, work: Path, seed: int) -> dict[str, Any]:
     }
     ours = run(prepared, work / f"equal-{seed}", config_of("reference", seed, stages))
     return {"basrec": ours, "plain": run_plain(prepared, work / f"plain-{seed}.json", seed)}
+
+
+def losses(prepared: Path, work: Path, seed: int) -> dict[str, Any]:
+    """Train the base model of one seed to the end, under each loss."""
+    return {name: run_base(prepared, work, seed, name, own) for name, own in LOSSES.items()}
+
+
+def precision(prepared: Path, work: Path, seed: int) -> dict[str, Any]:
+    """Train the base model of one seed to the end, in each precision."""
+    return {name: run_base(prepared, work, seed, name, {"precision": name}) for name in PRECISIONS}
+
+
+def run_base(
+    prepared: Path, work: Path, seed: int, name: str, own: dict[str, Any]
+) -> dict[str, Any]:
+    """Train the base model under some options of training, preset paper."""
+    options = {"stage1": {"epochs": 200, "patience": 20}, **own}
+    config = config_of("paper", seed, options, method="base")
+    return run(prepared, work / f"{name.replace(' ', '-')}-{seed}", config)
 
 
 def run(
@@ -136,10 +168,13 @@ def compare(runs: list[dict[str, Any]], first: str, second: str, stage: str) -> 
     return told
 
 
+KINDS = {"full": full, "equal": equal, "losses": losses, "precision": precision}
+
+
 def main() -> None:
     """Run what the command line names, writing the result after every seed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("full", "equal"))
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("prepared", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("out", type=Path)
@@ -147,15 +182,19 @@ def main() -> None:
     told = parser.parse_args()
     told.work.mkdir(parents=True, exist_ok=True)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    ways = POLICIES if told.kind == "full" else ("basrec", "plain")
-    runs = []
+    runs: list[dict[str, Any]] = []
     for seed in range(1, told.seeds + 1):
-        runs.append({"full": full, "equal": equal}[told.kind](told.prepared, told.work, seed))
+        runs.append(KINDS[told.kind](told.prepared, told.work, seed))
+        first, *others = (way for way in runs[0] if way != "stage 1")
         result = {
             "command": f"python benchmarks/quality.py {told.kind} PREPARED WORK OUT.json",
             "commit": commit.stdout.strip(),
             "prepared": json.loads((told.prepared / "passport.json").read_text())["digest"],
-            "comparison": {stage: compare(runs, *ways, stage) for stage in ("stage 1", "test")},
+            "comparison": {
+                f"{first} and {other}, {stage}": compare(runs, first, other, stage)
+                for other in others
+                for stage in ("stage 1", "test")
+            },
             "seeds": runs,
         }
         told.out.write_text(json.dumps(result, indent=2) + "\n")

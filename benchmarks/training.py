@@ -55,9 +55,9 @@ NOTES = {
     "evaluate": "the rank of every user's test item among all items; recbole leaves the user's "
     "items in the ranking, plain and recbole make metrics of it too",
     "top20": "the 20 best items for every user, without those of the input",
-    "neighbours": "the most similar items, from sequences on disk or in memory: basrec ten of each, "
-    "plain one; neighbours_stage: basrec's whole stage, which starts by checking digests and ends "
-    "with a checked file",
+    "neighbours": "the most similar items, from sequences on disk or in memory: basrec ten of "
+    "each, plain one; neighbours_stage: basrec's whole stage, which starts by checking digests and "
+    "ends with a checked file",
     "rectools": "SASRec with BCE and one negative; feed-forward part of width 64, not 256; uniform "
     "negatives that may be known items; knows only the items that it trains on",
     "recbole": "a sample is one prefix with one target, so an epoch has more batches and its step "
