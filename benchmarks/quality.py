@@ -4,14 +4,15 @@
 
 KIND `full` trains to the end by early stopping, once for each policy of partners' padded slots in
 POLICIES, stage 1 shared. `equal` trains for EQUAL epochs of each stage, with basrec (preset
-reference) and with the plain implementation in peers/published_way.py. `losses` and `precision` train
-the base model to the end under each loss, and in float32 and bf16. Each way is compared with the
-first. Runs lie in WORK, one thread each; what is finished there is not done again, so a stopped
+reference) and with the plain implementation in peers/published_way.py. `losses` and `precision`
+train the base model to the end under each loss, and in float32 and bf16. Each way is compared with
+the first. Runs lie in WORK, one thread each; what is finished there is not done again, so a stopped
 comparison goes on.
 """
 
 import argparse
 import json
+import random
 import statistics
 import subprocess
 import time
@@ -123,7 +124,7 @@ def run_plain(prepared: Path, out: Path, seed: int) -> dict[str, Any]:
     sequences = pq.read_table(prepared / "sequences.parquet")["items"].to_pylist()
     torch.manual_seed(seed)
     np.random.seed(seed)
-    plain.random.seed(seed)
+    random.seed(seed)
     started = time.monotonic()
     settings, num_items = plain.Settings(), max(map(max, sequences))
     similar, model = plain.similar_items(sequences), plain.Model(num_items, settings)
