@@ -20,7 +20,8 @@ from pipeline.passport import PublishedCounts
 
 Values = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
-TRAIN_KEYS = ("preset", "seed", "device", "model", "train", "augmentation", "evaluation")
+TRAIN_KEYS = tuple(key for key in TrainConfig.model_fields if key != "method")
+"""Keys of training, which stand beside those of the data in one file."""
 
 
 class RunConfig(BaseModel):

@@ -111,3 +111,9 @@ def test_promised_keys_exist() -> None:
         "augmentation.mixes evaluation.seen device"
     )
     assert set(promised.split()) <= set(all_keys(RunConfig))
+
+
+def test_every_key_of_training_can_be_set() -> None:
+    assert resolve(None, "sample", ["kernels=plain"]).training.kernels == "plain"
+    assert resolve(None, "sample", ["train.loss=ce"]).training.train.loss == "ce"
+    assert training_config(None, None, {}, ["kernels=plain"]).kernels == "plain"
