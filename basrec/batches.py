@@ -41,36 +41,22 @@ def draw_batches(
     draws: torch.Generator,
 ) -> Iterator[Batch]:
     """Go once through all examples in a fresh random order; the last batch may be smaller."""
+    device = prepared.items.device
     order = torch.randperm(len(examples), generator=shuffle)
     for rows in torch.split(order, batch_size * PLANNED):
-        yield from _plan(
-            prepared, examples.take(rows), sampler, batch_size, negative_count, max_length, draws
-        )
-
-
-def _plan(
-    prepared: Prepared,
-    whole: Examples,
-    sampler: NegativeSampler,
-    batch_size: int,
-    negative_count: int,
-    max_length: int,
-    draws: torch.Generator,
-) -> Iterator[Batch]:
-    """Look up items and draw negatives for some batches at once, and give them one by one."""
-    device = prepared.items.device
-    cut = whole.cut(max_length)
-    layout = Packed.of(cut.length)
-    index = layout.flat(cut.start).to(device, non_blocking=True)
-    users = cut.user[layout.sequence].to(device, non_blocking=True)
-    items, targets = prepared.items[index], prepared.items[index + 1]
-    negatives = sampler.draw(users, negative_count, draws)
-    for first in range(0, len(whole), batch_size):
-        own, here = layout.part(first, first + batch_size)
-        yield Batch(
-            items=items[here],
-            targets=targets[here],
-            negatives=negatives[:, here],
-            layout=own,
-            whole=whole.take(slice(first, first + batch_size)),
-        )
+        whole = examples.take(rows)
+        cut = whole.cut(max_length)
+        layout = Packed.of(cut.length)
+        index = layout.flat(cut.start).to(device, non_blocking=True)
+        users = cut.user[layout.sequence].to(device, non_blocking=True)
+        items, targets = prepared.items[index], prepared.items[index + 1]
+        negatives = sampler.draw(users, negative_count, draws)
+        for first in range(0, len(whole), batch_size):
+            own, here = layout.part(first, first + batch_size)
+            yield Batch(
+                items=items[here],
+                targets=targets[here],
+                negatives=negatives[:, here],
+                layout=own,
+                whole=whole.take(slice(first, first + batch_size)),
+            )

@@ -19,6 +19,7 @@ from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.single_sequence import edit_copies
 from basrec.batches import Batch
 from basrec.config import AugmentationConfig
+from basrec.kernels import fitting
 from basrec.model import Recommender
 from basrec.packed import Packed
 from basrec.prepared import Prepared
@@ -86,8 +87,10 @@ def _vectors(model: Recommender, *items: Tensor) -> Sequence[Tensor]:
 
 
 def _against(model: Recommender, rivals: Rivals, others: Tensor) -> Tensor:
-    """Give the rivals' vectors, which are the catalogue where all items are."""
-    return others if len(rivals.items) else model.candidates()
+    """Give the rivals' vectors as `Rivals.score` takes them; all items are the catalogue."""
+    if len(rivals.items) == 0:
+        return model.candidates()
+    return others.view(*rivals.items.shape, -1)
 
 
 def _loss(
@@ -112,17 +115,15 @@ def _mixed_scores(
     rivals stay as they are: under softmax over all items that is the loss of the two targets,
     weighted as they are mixed.
     """
-    kernels = model.kernels if model.kernels and model.kernels.take(outputs) else None
+    kernels = fitting(model.kernels, outputs)
     if kernels and rivals.own and len(rivals.items) == 1:
-        up, down = kernels.mixed_scores(outputs, positives, against, padding, partners)
+        up, down = kernels.mixed_scores(outputs, positives, against[0], padding, partners)
         return up, (down - rivals.correction).unsqueeze(-1)
     mixed = mix_with_partners(outputs, padding, partners)
     up = (mixed * mix_with_partners(positives, None, partners)).sum(-1)
-    if not rivals.own:
-        return up, rivals.score(mixed, against)
-    negatives = against.view(*rivals.items.shape, -1)  # (N, T, D)
-    downs = [(mixed * mix_with_partners(part, None, partners)).sum(-1) for part in negatives]
-    return up, torch.stack(downs, -1) - rivals.correction
+    if rivals.own:
+        against = torch.stack([mix_with_partners(part, None, partners) for part in against])
+    return up, rivals.score(mixed, against)
 
 
 def _encode(
@@ -148,7 +149,7 @@ def _encode(
         asked = partners.longest_met(layout) if model.kernels else None
         dense = model.backbone.encode_padded(padded, layout.lengths, asked).flatten(0, 1)
         copied = model.backbone(mixed, mixed_lengths)
-        padding = Padding(dense, partners.sequence * slots + slot, shared=False)
+        padding = Padding(dense, partners.partner[:, partners.own] * slots + slot, shared=False)
         return dense.index_select(0, place), copied, padding
     lengths = torch.cat([layout.lengths, mixed_lengths])
     encoded = model.backbone(torch.cat([originals, mixed]), lengths)

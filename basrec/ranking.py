@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from basrec.config import EvaluationConfig
+from basrec.kernels import fitting
 from basrec.model import Recommender
 from basrec.packed import Packed
 from basrec.prepared import Prepared
@@ -78,9 +79,8 @@ def _judged(model: Recommender) -> Iterator[None]:
 def candidates_of(model: Recommender, items_only: bool = False) -> Candidates:
     """Lay out what is ranked: `model.candidates()`, or items alone."""
     table = model.items.weight[1:-1] if items_only else model.candidates()
-    if model.kernels and model.kernels.take(table):
-        return model.kernels.candidates(table)
-    return PlainCandidates(table)
+    kernels = fitting(model.kernels, table)
+    return kernels.candidates(table) if kernels else PlainCandidates(table)
 
 
 def _blocks(examples: Examples, size: int) -> Iterator[Examples]:

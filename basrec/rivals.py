@@ -38,15 +38,14 @@ class Rivals:
         return self.items.dim() == 2
 
     def score(self, outputs: Tensor, vectors: Tensor) -> Tensor:
-        """Score outputs (..., T, D) with the rivals' vectors (N * T or K, D), giving (..., T, N).
+        """Score outputs (..., T, D) with the rivals' vectors, giving (..., T, N).
 
+        The vectors are (N, ..., T, D) for own ones and (K, D) for shared ones.
         For all items the vectors are the catalogue, and the score is the log of the sum of
         exponentials over it, (..., T, 1).
         """
         if self.own:
-            own = vectors.view(*self.items.shape, -1)  # (N, T, D)
-            down = torch.stack([(outputs * part).sum(-1) for part in own], -1)
-            return down - self.correction
+            return torch.stack([(outputs * part).sum(-1) for part in vectors], -1) - self.correction
         if len(self.items) == 0:
             return _log_sum(outputs, vectors).unsqueeze(-1)
         down = outputs @ vectors.T - self.correction

@@ -107,11 +107,7 @@ def _run_epoch(
     model.train()
     with global_stream(stream_seed(config.seed, "dropout", *at), work.device):
         for batch in _batches(work, draws, *at):
-            with precision_of(config.train.precision, work.device):
-                losses = objective(model, batch, draws)
-            adam.zero_grad(set_to_none=True)
-            torch.autograd.backward(torch.stack(list(losses.values())).sum())
-            adam.step()
+            losses = take_step(model, adam, objective, batch, draws, config.train.precision)
             num_batches += 1
             for name, value in losses.items():
                 totals[name] = totals.get(name, 0.0) + value.detach()
@@ -122,6 +118,23 @@ def _run_epoch(
             "lower train.learning_rate"
         )
     return means
+
+
+def take_step(
+    model: Recommender,
+    adam: torch.optim.Adam,
+    objective: Objective,
+    batch: Batch,
+    draws: torch.Generator,
+    precision: str = "float32",
+) -> dict[str, torch.Tensor]:
+    """Take one step down the sum of an objective's losses, and give them."""
+    with precision_of(precision, model.items.weight.device):
+        losses = objective(model, batch, draws)
+    adam.zero_grad(set_to_none=True)
+    torch.autograd.backward(torch.stack(list(losses.values())).sum())
+    adam.step()
+    return losses
 
 
 def _is_finite(value: float) -> bool:

@@ -18,12 +18,12 @@ from basrec.packed import Packed
 class Partners:
     """Who meets whom in each mix.
 
-    Shapes: sequence, index (M, T): the partner's number and its packed position, -1 where its slot
-    is padding; own (T,): a position's own sequence; item_wise (M / 2, T) and feature_wise
-    (M / 2, B, D): the weights.
+    Shapes: partner (M, B): each sequence's partner; index (M, T): the partner's packed position, -1
+    where its slot is padding; own (T,): a position's own sequence; item_wise (M / 2, T) and
+    feature_wise (M / 2, B, D): the weights.
     """
 
-    sequence: Tensor
+    partner: Tensor
     index: Tensor
     own: Tensor
     item_wise: Tensor
@@ -31,9 +31,8 @@ class Partners:
 
     def longest_met(self, layout: Packed) -> Tensor:
         """Give each sequence's own length (B,) or that of the longest sequence that meets it."""
-        partner = self.sequence[:, layout.offsets]  # (M, B)
-        meeting = layout.lengths.expand_as(partner).flatten()
-        return layout.lengths.scatter_reduce(0, partner.flatten(), meeting, "amax")
+        meeting = layout.lengths.expand_as(self.partner).flatten()
+        return layout.lengths.scatter_reduce(0, self.partner.flatten(), meeting, "amax")
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,10 @@ def draw_partners(
     partner = keys.argsort(1)  # (M, B)
     ahead = (layout.lengths[partner] - layout.lengths)[:, layout.sequence]  # (M, T)
     place = ahead + layout.position
-    sequence = partner[:, layout.sequence]
     index = (layout.offsets[partner][:, layout.sequence] + place).where(place >= 0, -1)
     item_wise = symmetric_beta(config.alpha, (mixes, len(layout)), stream, dtype)
     feature_wise = symmetric_beta(config.alpha, (mixes, batch, size), stream, dtype)
-    return Partners(sequence, index, layout.sequence, item_wise, feature_wise)
+    return Partners(partner, index, layout.sequence, item_wise, feature_wise)
 
 
 def mix_with_partners(vectors: Tensor, padding: Padding | None, partners: Partners) -> Tensor:

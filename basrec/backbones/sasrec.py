@@ -16,7 +16,7 @@ from basrec.backbones.attention import (
     padded_attention,
 )
 from basrec.config import ModelConfig
-from basrec.kernels import Kernels
+from basrec.kernels import Kernels, fitting
 from basrec.kernels.transformer import Stack
 from basrec.packed import Packed
 
@@ -62,8 +62,9 @@ class SASRec(nn.Module):
 
     def forward(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
         """Encode packed vectors (T, D) of sequences of `lengths` (B,), on the host."""
-        if self.kernels and self.kernels.take(item_vectors):
-            return self.kernels.transformer(self._stack(), item_vectors, lengths)
+        kernels = fitting(self.kernels, item_vectors)
+        if kernels:
+            return kernels.transformer(self._stack(), item_vectors, lengths)
         device = item_vectors.device
         slot = Packed.of(lengths).slot(self.config.max_length).to(device, non_blocking=True)
         attend = packed_attention(
@@ -77,10 +78,11 @@ class SASRec(nn.Module):
         """Encode left-padded vectors (B, L, D) at every slot, as the reference does."""
         batch, slots, size = item_vectors.shape
         rows = item_vectors.reshape(-1, size)
-        if self.kernels and self.kernels.take(rows):
+        kernels = fitting(self.kernels, rows)
+        if kernels:
             sizes = torch.full_like(lengths, slots)
             skipped = None if asked is None else sizes - asked
-            encoded = self.kernels.transformer(self._stack(), rows, sizes, sizes - lengths, skipped)
+            encoded = kernels.transformer(self._stack(), rows, sizes, sizes - lengths, skipped)
             return encoded.view_as(item_vectors)
         device = item_vectors.device
         attend = padded_attention(

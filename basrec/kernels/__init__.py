@@ -6,12 +6,13 @@ dropout, their masks differ. The library is built on first use, where there is a
 """
 
 import torch
+from torch import Tensor
 
 from basrec.errors import InputError
 from basrec.kernels.build import load_library
 from basrec.kernels.kernels import Kernels
 
-__all__ = ["Kernels", "choose_kernels"]
+__all__ = ["Kernels", "choose_kernels", "fitting"]
 
 
 def choose_kernels(name: str, device: torch.device, precision: str = "float32") -> Kernels | None:
@@ -34,3 +35,9 @@ def choose_kernels(name: str, device: torch.device, precision: str = "float32") 
             "or set kernels=auto"
         )
     return Kernels(library) if library else None
+
+
+def fitting(kernels: Kernels | None, tensor: Tensor) -> Kernels | None:
+    """Give the kernels where there are some and they are compiled for this kind of tensor."""
+    fits = tensor.dtype == torch.float32 and tensor.device.type == "cpu"
+    return kernels if fits else None

@@ -18,14 +18,10 @@ from basrec.kernels.workspace import Workspace
 
 @dataclass(frozen=True)
 class Kernels:
-    """The loaded library."""
+    """The loaded library; it takes float32 on the CPU, see `basrec.kernels.fitting`."""
 
     library: ctypes.CDLL
     workspace: Workspace = field(default_factory=Workspace)
-
-    def take(self, tensor: Tensor) -> bool:
-        """Say whether a tensor is of the kind that was compiled for."""
-        return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
 
     def transformer(
         self,

@@ -97,7 +97,7 @@ def plain_objective(
     )
     cross = torch.zeros((), dtype=torch.float64)
     for number in range(2 * config.mixes):
-        who = partners.sequence[number][batch.layout.offsets]
+        who = partners.partner[number]
         if number < config.mixes:
             mix = pad(partners.item_wise[number], lengths).unsqueeze(-1)
         else:

@@ -3,32 +3,43 @@
 
 #include "lanes.h"
 
-// What a product is added to: nothing, a row that all its rows share, or what is there.
-enum class Start { nothing, row, there };
-
-// `Rows` rows and `Columns` * WIDTH columns of the product below, kept in registers.
-template <int Rows, int Columns, Start start>
-inline void multiply_tile(int64_t k, const float *a, int64_t a_row, int64_t a_column, const float *b,
-                          int64_t b_row, float *c, int64_t c_row, const float *row) {
-    Lanes sums[Rows][Columns];
-#pragma GCC unroll 4
-    for (int r = 0; r < Rows; r++)
-#pragma GCC unroll 4
-        for (int y = 0; y < Columns; y++)
-            sums[r][y] = start == Start::nothing ? every(0.0f)
-                         : start == Start::row   ? load(row + y * WIDTH)
-                                                 : load(c + r * c_row + y * WIDTH);
+// sums(Rows, Columns * WIDTH) += rows(Rows, k) b(k, ...), in registers; `step` lies between the numbers
+// of a row. Each sum is the same chain of additions wherever it stands.
+template <int Rows, int Columns>
+inline void accumulate(int64_t k, const float *const *rows, int64_t step, const float *b,
+                       int64_t b_row, Lanes (&sums)[Rows][Columns]) {
     for (int64_t x = 0; x < k; x++) {
         Lanes line[Columns];
 #pragma GCC unroll 4
         for (int y = 0; y < Columns; y++) line[y] = load(b + x * b_row + y * WIDTH);
 #pragma GCC unroll 4
         for (int r = 0; r < Rows; r++) {
-            const Lanes value = every(a[r * a_row + x * a_column]);
+            const Lanes value = every(rows[r][x * step]);
 #pragma GCC unroll 4
             for (int y = 0; y < Columns; y++) sums[r][y] += value * line[y];
         }
     }
+}
+
+// What a product is added to: nothing, a row that all its rows share, or what is there.
+enum class Start { nothing, row, there };
+
+// `Rows` rows and `Columns` * WIDTH columns of the product below.
+template <int Rows, int Columns, Start start>
+inline void multiply_tile(int64_t k, const float *a, int64_t a_row, int64_t a_column, const float *b,
+                          int64_t b_row, float *c, int64_t c_row, const float *row) {
+    const float *rows[Rows];
+    Lanes sums[Rows][Columns];
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; r++) {
+        rows[r] = a + r * a_row;
+#pragma GCC unroll 4
+        for (int y = 0; y < Columns; y++)
+            sums[r][y] = start == Start::nothing ? every(0.0f)
+                         : start == Start::row   ? load(row + y * WIDTH)
+                                                 : load(c + r * c_row + y * WIDTH);
+    }
+    accumulate<Rows, Columns>(k, rows, a_column, b, b_row, sums);
 #pragma GCC unroll 4
     for (int r = 0; r < Rows; r++)
 #pragma GCC unroll 4

@@ -3,7 +3,7 @@
 // The catalogue is laid out in panels of PANEL items, (panels, size, PANEL), the last filled up with
 // zeros. Each score is the same chain of additions wherever its row and item stand, so equal vectors
 // have equal scores, and a target's score is found again exactly among all.
-#include "lanes.h"
+#include "matrix.h"
 
 #include <algorithm>
 #include <vector>
@@ -11,25 +11,6 @@
 namespace {
 
 constexpr int64_t COLUMNS = 4, PANEL = COLUMNS * WIDTH, ROWS = 4;
-
-// Scores of `Rows` rows with `Columns` * WIDTH items of a panel.
-template <int Rows, int Columns>
-inline void score(int64_t size, const float *const *rows, const float *panel,
-                  Lanes (&sums)[Rows][Columns]) {
-    for (auto &row : sums)
-        for (auto &sum : row) sum = every(0.0f);
-    for (int64_t x = 0; x < size; x++) {
-        Lanes line[Columns];
-#pragma GCC unroll 4
-        for (int y = 0; y < Columns; y++) line[y] = load(panel + x * PANEL + y * WIDTH);
-#pragma GCC unroll 4
-        for (int r = 0; r < Rows; r++) {
-            const Lanes value = every(rows[r][x]);
-#pragma GCC unroll 4
-            for (int y = 0; y < Columns; y++) sums[r][y] += value * line[y];
-        }
-    }
-}
 
 // Go through all rows [first, last) and panels; work(row, item of the first lane, scores) is called
 // for each row and panel, the panels in their order.
@@ -41,8 +22,8 @@ void each_score(const float *vectors, const float *panels, int64_t items, int64_
             const float *rows[ROWS];
             for (int64_t r = 0; r < ROWS; r++)
                 rows[r] = vectors + std::min(i + r, last - 1) * size;
-            Lanes sums[ROWS][COLUMNS];
-            score<ROWS, COLUMNS>(size, rows, panels + panel * size * PANEL, sums);
+            Lanes sums[ROWS][COLUMNS] = {};
+            accumulate<ROWS, COLUMNS>(size, rows, 1, panels + panel * size * PANEL, PANEL, sums);
             for (int64_t r = 0; r < std::min(ROWS, last - i); r++)
                 work(i + r, panel * PANEL, sums[r]);
         }
@@ -95,8 +76,8 @@ extern "C" void ranking_pairs(const float *vectors, const float *panels, int64_t
         const float *rows[1] = {vectors + row[p] * size};
         const int64_t lane = item[p] % PANEL;
         const float *panel = panels + item[p] / PANEL * size * PANEL + lane / WIDTH * WIDTH;
-        Lanes sums[1][1];
-        score<1, 1>(size, rows, panel, sums);
+        Lanes sums[1][1] = {};
+        accumulate<1, 1>(size, rows, 1, panel, PANEL, sums);
         scores[p] = sums[0][0][lane % WIDTH];
     }
 }

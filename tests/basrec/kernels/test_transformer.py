@@ -1,38 +1,20 @@
-"""The compiled kernels against PyTorch's own operations, forward and backward."""
+"""The fused encoder against the plain one, forward and backward."""
 
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from basrec.augmentation.cross_sequence import (
-    Padding,
-    draw_partners,
-    mix_with_partners,
-)
 from basrec.backbones.sasrec import SASRec
-from basrec.config import AugmentationConfig, ModelConfig
-from basrec.errors import InputError
-from basrec.kernels import Kernels, build, choose_kernels
-from basrec.kernels.workspace import Workspace
-from basrec.packed import Packed
+from basrec.config import ModelConfig
+from basrec.kernels import Kernels
 from basrec.rng import generator
 
-CPU = torch.device("cpu")
 SLOTS = 70
-
-
-@pytest.fixture(scope="module")
-def kernels() -> Kernels:
-    found = choose_kernels("auto", CPU)
-    if found is None:
-        pytest.skip("no C++ compiler")
-    return found
 
 
 def make_encoder(kernels: Kernels | None, **options: Any) -> SASRec:
@@ -142,45 +124,6 @@ def test_dropout_keeps_its_share_and_the_mean(kernels: Kernels) -> None:
     assert float(fused(torch.zeros(4000, 64), lengths).std()) < 1e-3
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_mixed_scores_equal_the_plain_ones(kernels: Kernels, shared: bool) -> None:
-    layout = Packed.of(torch.tensor([1, 5, 2, 9, 3]))
-    config = AugmentationConfig(mixes=3)
-    partners = draw_partners(layout, config, 24, generator(1, "draws"), torch.float32)
-    stream = torch.Generator().manual_seed(6)
-    rows = 12 if shared else len(layout.lengths) * 9
-    index = layout.slot(12).expand_as(partners.index)
-    if not shared:  # a row of its own for each partner and slot, as in the reference
-        index = partners.sequence * 9 + layout.slot(9)
-    parts = [torch.randn(len(layout), 24, generator=stream) for _ in range(3)]
-    parts.append(torch.randn(rows, 24, generator=stream))
-    told = []
-    for dtype in (torch.float32, torch.float64):
-        outputs, positives, negatives, pads = (
-            part.to(dtype).clone().requires_grad_() for part in parts
-        )
-        padding = Padding(pads, index, shared)
-        if dtype == torch.float32:
-            up, down = kernels.mixed_scores(outputs, positives, negatives, padding, partners)
-        else:
-            exact = draw_partners(layout, config, 24, generator(1, "draws"), torch.float32)
-            exact = type(exact)(
-                exact.sequence,
-                exact.index,
-                exact.own,
-                exact.item_wise.double(),
-                exact.feature_wise.double(),
-            )
-            mixed = mix_with_partners(outputs, padding, exact)
-            up = (mixed * mix_with_partners(positives, None, exact)).sum(-1)
-            down = (mixed * mix_with_partners(negatives, None, exact)).sum(-1)
-        value = (up * up).sum() + (2 * down).sum()
-        slopes = torch.autograd.grad(value, [outputs, positives, negatives, pads])
-        told.append([up.detach(), down.detach(), *slopes])
-    for found, exact_value in zip(*told, strict=True):
-        torch.testing.assert_close(found.double(), exact_value, rtol=1e-4, atol=1e-3)
-
-
 @pytest.mark.parametrize("layers", [1, 2])
 def test_rows_that_nobody_asks_for_are_left_out_and_change_nothing(
     kernels: Kernels, layers: int
@@ -210,66 +153,6 @@ def test_rows_that_do_not_fit_are_refused(kernels: Kernels) -> None:
         fused(torch.zeros(SLOTS + 1, 64), torch.tensor([SLOTS + 1]))
     with pytest.raises(ValueError, match="padded and skipped rows"):
         fused.encode_padded(torch.zeros(1, SLOTS, 64), torch.tensor([3]), torch.tensor([0]))
-    scores = kernels.candidates(torch.zeros(9, 4)).score(torch.zeros(2, 4))
-    with pytest.raises(IndexError, match=r"not in 0\.\.8"):
-        scores.pairs(torch.tensor([0]), torch.tensor([9]))
-
-
-def test_memory_is_handed_on_but_never_while_it_is_held() -> None:
-    workspace = Workspace()
-    first, second = workspace.lease(100), workspace.lease(100)
-    assert first.buffer.data_ptr() != second.buffer.data_ptr()
-    place = first.buffer.data_ptr()
-    del first
-    assert workspace.lease(90).buffer.data_ptr() == place
-
-
-def test_other_precisions_and_devices_take_the_plain_way(kernels: Kernels) -> None:
-    assert not kernels.take(torch.zeros(1, dtype=torch.float64))
-    assert not kernels.take(torch.zeros(1, device="meta"))
-    assert choose_kernels("auto", torch.device("cuda")) is None
-    with pytest.raises(InputError, match="they are for float32 on the CPU"):
-        choose_kernels("compiled", torch.device("cuda"))
-
-
-def test_without_a_compiler_the_plain_way_is_taken_and_told(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    build.load_library.cache_clear()
-    assert choose_kernels("auto", CPU) is None
-    assert choose_kernels("auto", CPU) is None
-    assert [record.getMessage() for record in caplog.records] == [
-        "compiled kernels are left out, so training takes about three times as long: there is no "
-        "C++ compiler 'no-such-compiler'; install g++, or name one in CXX"
-    ]
-    with pytest.raises(InputError, match=r"kernels = compiled, but .* install g\+\+"):
-        choose_kernels("compiled", CPU)
-    build.load_library.cache_clear()
-
-
-def test_a_compiler_that_fails_is_no_compiler(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("CXX", "false")
-    build.load_library.cache_clear()
-    assert choose_kernels("auto", CPU) is None
-    assert "false fails" in caplog.text
-    build.load_library.cache_clear()
-
-
-def test_a_build_goes_to_the_cache_and_is_used_again(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kernels: Kernels
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    build.load_library.cache_clear()
-    assert choose_kernels("compiled", CPU) is not None
-    (built,) = (tmp_path / "basrec").iterdir()
-    written = built.stat().st_mtime_ns
-    build.load_library.cache_clear()
-    assert choose_kernels("compiled", CPU) is not None
-    assert built.stat().st_mtime_ns == written
-    build.load_library.cache_clear()
 
 
 def test_fewer_threads_than_asked_for_leave_nothing_out(kernels: Kernels) -> None:
