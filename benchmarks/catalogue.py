@@ -9,10 +9,7 @@ those of the whole process, so the losses run in order of what they need.
 
 import argparse
 import json
-import platform
-import resource
 import statistics
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -21,30 +18,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from about import about
+from children import peak_mb
+from trainer import CPU, Trainer, published
 
-from basrec.batches import draw_batches
-from basrec.config import EvaluationConfig, ModelConfig, TrainSection
 from basrec.kernels import choose_kernels
 from basrec.model import build_recommender
-from basrec.negatives import build_sampler
-from basrec.objectives import main_objective
 from basrec.prepared import Prepared, read_prepared
 from basrec.ranking import rank_targets, top_items
-from basrec.rivals import Contest
 from basrec.rng import generator
 from basrec.split import examples_of
 
 STEPS, RANKED, USERS_AT_ONCE = 12, 20_000, 1_000_000
-TRAIN: dict[str, dict[str, Any]] = {
-    "bce, 1 negative": {"loss": "bce"},
-    "sampled softmax, 4096 shared": {
-        "loss": "sampled_softmax",
-        "negatives_from": "shared",
-        "negative_count": 4096,
-    },
-    "sampled softmax, in batch": {"loss": "sampled_softmax", "negatives_from": "batch"},
+TRAIN: dict[str, list[str]] = {
+    "bce, 1 negative": ["train.loss=bce"],
+    "sampled softmax, 4096 shared": [
+        "train.loss=sampled_softmax",
+        "train.negatives_from=shared",
+        "train.negative_count=4096",
+    ],
+    "sampled softmax, in batch": ["train.loss=sampled_softmax", "train.negatives_from=batch"],
 }
-CPU = torch.device("cpu")
 
 
 def make_folder(folder: Path, items: int, users: int) -> None:
@@ -70,7 +64,7 @@ def make_folder(folder: Path, items: int, users: int) -> None:
     (folder / "passport.json").write_text(json.dumps(passport))
 
 
-def plan(prepared: Prepared, batch_size: int) -> dict[str, float]:
+def plan(prepared: Prepared) -> dict[str, float]:
     """Give the memory that training needs by arithmetic, in MiB; see docs/performance.md."""
     users, items, interactions = prepared.num_users, prepared.num_items, len(prepared.items)
     table = 4 * 64 * (items + 2)
@@ -84,47 +78,27 @@ def plan(prepared: Prepared, batch_size: int) -> dict[str, float]:
     return {name: round(size / 2**20, 1) for name, size in parts.items()}
 
 
-def peak() -> float:
-    """Give the peak of resident memory so far, in MiB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-
-
-def time_steps(prepared: Prepared, options: dict[str, Any], batch_size: int) -> dict[str, Any]:
+def time_steps(trainer: Trainer) -> dict[str, Any]:
     """Take some steps of stage 1; give the median seconds, and what an epoch would come to."""
-    config = TrainSection(batch_size=batch_size, **options)
-    sampler = build_sampler(prepared, config.negatives, False, CPU)
-    contest = Contest.of(config, prepared, sampler)
-    kernels = choose_kernels("auto", CPU)
-    model = build_recommender(prepared.num_items, ModelConfig(), generator(1, "weights"), kernels)
-    adam = torch.optim.Adam(model.parameters(), fused=True)
-    examples, draws = examples_of(prepared, "train"), generator(1, "draws")
-    batches = draw_batches(
-        *(prepared, examples, sampler, batch_size, config.drawn_negatives, 50),
-        *(generator(1, "shuffle"), draws),
-    )
-    seconds, objective = [], main_objective(contest)
+    seconds, batches = [], trainer.batches()
     for _ in range(STEPS):
         started = time.perf_counter()
-        batch = next(batches)
-        loss = objective(model, batch, draws)["main"]
-        adam.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        adam.step()
+        trainer.step(next(batches))
         seconds.append(time.perf_counter() - started)
-    step = statistics.median(seconds[2:])
-    steps = -(-len(examples) // batch_size)
+    step, steps = statistics.median(seconds[2:]), trainer.num_batches
     return {"step": round(step, 4), "steps": steps, "epoch hours": round(step * steps / 3600, 2)}
 
 
 def time_ranking(prepared: Prepared, ranked: int) -> dict[str, Any]:
     """Rank a part of the users among all items, and give their best 20."""
+    config = published("base")
     kernels = choose_kernels("auto", CPU)
-    model = build_recommender(prepared.num_items, ModelConfig(), generator(1, "weights"), kernels)
+    model = build_recommender(prepared.num_items, config.model, generator(1, "weights"), kernels)
     examples = examples_of(prepared, "test").take(slice(0, ranked))
     started = time.perf_counter()
-    rank_targets(model, prepared, examples, EvaluationConfig())
+    rank_targets(model, prepared, examples, config.evaluation)
     middle = time.perf_counter()
-    top_items(model, prepared, examples, 20, EvaluationConfig())
+    top_items(model, prepared, examples, 20, config.evaluation)
     return {
         "users": len(examples),
         "rank": round(middle - started, 2),
@@ -142,7 +116,6 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=1024)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--ranked", type=int, default=RANKED)
-    parser.add_argument("--only-rank", action="store_true")
     told = parser.parse_args()
     torch.set_num_threads(told.threads)
     folder = told.work / f"prepared-{told.items}-{told.users}"
@@ -150,22 +123,20 @@ def main() -> None:
         make_folder(folder, told.items, told.users)
     started = time.perf_counter()
     prepared = read_prepared(folder)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    result: dict[str, Any] = {
-        "command": "python benchmarks/catalogue.py WORK OUT.json",
-        "commit": commit.stdout.strip(),
-        "machine": f"{platform.machine()}, {told.threads} threads",
+    result: dict[str, Any] = about("basrec") | {
+        "threads": told.threads,
         "users": prepared.num_users,
         "items": prepared.num_items,
         "interactions": len(prepared.items),
         "batch size": told.batch_size,
-        "plan MiB": plan(prepared, told.batch_size),
-        "reading": {"seconds": round(time.perf_counter() - started, 1), "peak MiB": peak()},
+        "plan MiB": plan(prepared),
+        "reading": {"seconds": round(time.perf_counter() - started, 1), "peak MiB": peak_mb()},
     }
-    for name, options in {} if told.only_rank else TRAIN.items():
-        result[name] = time_steps(prepared, options, told.batch_size) | {"peak MiB": peak()}
+    for name, options in TRAIN.items():
+        config = published("base", f"train.batch_size={told.batch_size}", *options)
+        result[name] = time_steps(Trainer(prepared, config)) | {"peak MiB": peak_mb()}
         told.out.write_text(json.dumps(result, indent=2) + "\n")
-    result["ranking"] = time_ranking(prepared, told.ranked) | {"peak MiB": peak()}
+    result["ranking"] = time_ranking(prepared, told.ranked) | {"peak MiB": peak_mb()}
     told.out.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 

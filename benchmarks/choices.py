@@ -11,88 +11,55 @@ round. For bf16 the loss and the gradient are compared with float64 on one batch
 import argparse
 import json
 import statistics
-import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from about import about
 from torch import Tensor
+from trainer import Trainer, published
 
-from basrec.batches import draw_batches
-from basrec.config import AugmentationConfig, ModelConfig, TrainSection
-from basrec.kernels import choose_kernels
-from basrec.model import Recommender, build_recommender
-from basrec.negatives import build_sampler
-from basrec.objectives import basrec_objective, main_objective
-from basrec.precision import precision_of
+from basrec.batches import Batch
 from basrec.prepared import Prepared, read_prepared
-from basrec.rivals import Contest
-from basrec.rng import generator
-from basrec.split import examples_of
 
-CPU = torch.device("cpu")
 STEPS = 20
 WAYS: dict[str, dict[str, Any]] = {
     "default": {},
     "Adam: loop": {"adam": {"foreach": False, "fused": False}},
     "Adam: foreach": {"adam": {"foreach": True}},
     "flush denormals": {"flush": True},
-    "plain": {"kernels": "plain"},
-    "plain, bf16": {"kernels": "plain", "precision": "bf16"},
-    "plain, torch.compile": {"kernels": "plain", "compile": True},
+    "plain": {"set": ["kernels=plain"]},
+    "plain, bf16": {"set": ["kernels=plain", "train.precision=bf16"]},
+    "plain, torch.compile": {"set": ["kernels=plain"], "compile": True},
 }
+STAGES = {"stage 1": "base", "stage 2": "basrec"}
 
 
 class Way:
-    """One way of stepping, warm and ready."""
+    """One way of stepping."""
 
     def __init__(self, prepared: Prepared, stage: str, options: dict[str, Any]) -> None:
-        self.options = options
-        config = ModelConfig(dropout=0.1, attention_dropout=0.1)
-        kernels = choose_kernels(options.get("kernels", "auto"), CPU)
-        weights = generator(1, "weights")
-        self.model = build_recommender(prepared.num_items, config, weights, kernels)
+        overrides = ["augmentation.partner_padding=shared", *options.get("set", [])]
+        config = published(STAGES[stage], *overrides)
+        self.trainer = Trainer(prepared, config, **options.get("adam", {}))
+        self.batches: Iterator[Batch] = self.trainer.batches()
+        self.flush = bool(options.get("flush"))
         if options.get("compile"):
-            self.model.backbone.forward = torch.compile(  # type: ignore[attr-defined]
-                self.model.backbone.forward, dynamic=True
+            backbone = self.trainer.model.backbone
+            backbone.forward = torch.compile(  # type: ignore[attr-defined]
+                backbone.forward,  # type: ignore[attr-defined]
+                dynamic=True,
             )
-        self.adam = torch.optim.Adam(
-            self.model.parameters(), **options.get("adam", {"fused": True})
-        )
-        sampler = build_sampler(prepared, "history", False, CPU)
-        contest = Contest.of(TrainSection(), prepared, sampler)
-        self.objective = main_objective(contest)
-        if stage == "stage 2":
-            settings = AugmentationConfig(pairs=2, mixes=3, choice="random", edit="whole")
-            self.objective = basrec_objective(prepared, settings, contest)
-        self.draws = generator(1, "draws")
-        self.make: Callable[[], Any] = lambda: draw_batches(
-            *(prepared, examples_of(prepared, "train"), sampler, 256, 1, 50),
-            *(generator(1, "shuffle"), self.draws),
-        )
-        self.batches = self.make()
-
-    def step(self) -> None:
-        """Take one step."""
-        batch = next(self.batches, None)
-        if batch is None:
-            self.batches = self.make()
-            batch = next(self.batches)
-        with precision_of(self.options.get("precision", "float32"), CPU):
-            losses = self.objective(self.model, batch, self.draws)
-        self.adam.zero_grad(set_to_none=True)
-        torch.autograd.backward(torch.stack(list(losses.values())).sum())
-        self.adam.step()
 
     def seconds(self) -> float:
         """Give the median seconds of some steps."""
-        torch.set_flush_denormal(bool(self.options.get("flush")))
+        torch.set_flush_denormal(self.flush)
         told = []
         for _ in range(STEPS):
             started = time.perf_counter()
-            self.step()
+            self.trainer.step(next(self.batches))
             told.append(time.perf_counter() - started)
         torch.set_flush_denormal(False)
         return statistics.median(told)
@@ -102,24 +69,14 @@ def bf16_error(prepared: Prepared) -> dict[str, float]:
     """Compare loss and gradient of one batch with float64, relative."""
     told = {}
     exact: list[Tensor] = []
-    for name, dtype, precision in (
-        ("float64", torch.float64, "float32"),
-        ("float32", torch.float32, "float32"),
-        ("bf16", torch.float32, "bf16"),
-    ):
-        config = ModelConfig(dropout=0.0, attention_dropout=0.0)
-        model: Recommender = build_recommender(prepared.num_items, config, generator(1, "weights"))
-        model.to(dtype)
-        sampler = build_sampler(prepared, "history", False, CPU)
-        objective = main_objective(Contest.of(TrainSection(), prepared, sampler))
-        examples = examples_of(prepared, "train")
-        streams = generator(1, "shuffle"), generator(1, "draws")
-        batch = next(iter(draw_batches(prepared, examples, sampler, 256, 1, 50, *streams)))
-        with precision_of(precision, CPU):
-            loss = objective(model, batch, streams[1])["main"]
-        torch.autograd.backward(loss)
+    for name, dtype in (("float64", torch.float64), ("float32", None), ("bf16", None)):
+        overrides = ["kernels=plain", "model.dropout=0", "model.attention_dropout=0"]
+        overrides.append(f"train.precision={'bf16' if name == 'bf16' else 'float32'}")
+        trainer = Trainer(prepared, published("base", *overrides))
+        model = trainer.model.to(dtype)
+        loss = trainer.step(next(trainer.batches()))
         slopes = torch.cat([one.grad.flatten() for one in model.parameters()])  # type: ignore[union-attr]
-        values = [loss.detach().double(), slopes.double()]
+        values = [loss.double(), slopes.double()]
         exact = exact or values
         told[f"{name}, loss"] = float((values[0] - exact[0]).abs() / exact[0].abs())
         told[f"{name}, gradient"] = float((values[1] - exact[1]).norm() / exact[1].norm())
@@ -130,8 +87,7 @@ def measure(prepared: Prepared, stage: str, rounds: int) -> dict[str, Any]:
     """Let the ways take turns."""
     ways = {name: Way(prepared, stage, options) for name, options in WAYS.items()}
     for way in ways.values():
-        for _ in range(STEPS):
-            way.step()
+        way.seconds()  # a warm-up
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -160,15 +116,12 @@ def main() -> None:
     told = parser.parse_args()
     torch.set_num_threads(told.threads)
     prepared = read_prepared(told.prepared)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    result: dict[str, Any] = {
-        "command": "python benchmarks/choices.py PREPARED OUT.json",
-        "commit": commit.stdout.strip(),
+    result: dict[str, Any] = about("basrec") | {
         "threads": told.threads,
         "note": "`of default`: median, least and most of the ratios within the rounds",
         "error of one batch against float64, without dropout": bf16_error(prepared),
     }
-    for stage in ("stage 1", "stage 2"):
+    for stage in STAGES:
         result[stage] = measure(prepared, stage, told.rounds)
         told.out.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))

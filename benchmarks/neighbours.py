@@ -9,19 +9,17 @@ numbers of a single run are written with the machine and the versions.
 
 import argparse
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from about import about
 
 from pipeline.config import NeighbourConfig
 from pipeline.files import write_json
@@ -50,18 +48,12 @@ def main() -> None:
         built = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         command = [sys.executable, __file__, "--run", str(folder), args.memory, str(args.threads)]
         found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    facts = {
-        "command": "python " + " ".join(sys.argv),
+    facts = about("pipeline", "sql") | {
         "items": args.items,
         "interactions": args.interactions,
         "memory_setting": args.memory,
         "threads": args.threads,
         "building_peak_mb": built >> 10,
-        "machine": platform.platform(),
-        "cpu_count": os.cpu_count(),
-        "python": platform.python_version(),
-        "date": time.strftime("%Y-%m-%d"),
-        "commit": _commit(),
     }
     write_json(args.out, facts | found)
     print(json.dumps(facts | found, indent=2))
@@ -95,13 +87,6 @@ def run(folder: Path, memory: str, threads: int) -> dict[str, Any]:
     manifest = add_neighbours(folder, NeighbourConfig(top=10), memory, threads)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"seconds": manifest.seconds, "peak_mb": peak >> 10, "rows": manifest.rows}
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -18,19 +18,17 @@ from --truth (a JSON file with `core`) or from basrec's is told so there.
 
 import argparse
 import json
-import os
 import platform
-import resource
 import subprocess
 import sys
-import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).absolute().parent.parent
+from about import ROOT, about
+from children import peak_mb, run_child, take_turns
+
 PEERS = ("duckdb", "copy", "basrec", "pandas", "recbole")
 HERE = ("duckdb", "copy", "basrec")
 """Those that run in this environment."""
@@ -82,7 +80,7 @@ def run_duckdb(args: argparse.Namespace) -> dict[str, Any]:
     """Count the rows of the dump, or convert it to Parquet; in the child."""
     import duckdb
 
-    imported, started = peak_mb(resource.getrusage(resource.RUSAGE_SELF)), time.perf_counter()
+    imported, started = peak_mb(), time.perf_counter()
     settings = {"memory_limit": args.memory, "threads": args.threads}
     with duckdb.connect(config=settings) as connection:
         statement = STATEMENTS[args.run_one] + SCANS[args.format]
@@ -103,7 +101,7 @@ def run_basrec(args: argparse.Namespace) -> dict[str, Any]:
     from pipeline.interactions import ingest
     from pipeline.preparation import prepare
 
-    imported, started = peak_mb(resource.getrusage(resource.RUSAGE_SELF)), time.perf_counter()
+    imported, started = peak_mb(), time.perf_counter()
     config = DataConfig(format=args.format, memory=args.memory, threads=args.threads)
     ingested = ingest([args.dump], Path("in"), config)
     between = time.perf_counter()
@@ -133,32 +131,8 @@ def command_of(peer: str, args: argparse.Namespace) -> list[str]:
 
 
 def run(peer: str, args: argparse.Namespace) -> dict[str, Any]:
-    """Run a peer once in a folder of its own; give what it printed, and its peak memory."""
-    load = os.getloadavg()[0]
-    env = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
-    with tempfile.TemporaryDirectory(dir=args.work) as folder, tempfile.TemporaryFile() as told:
-        errors = Path(folder, "errors.txt")
-        with errors.open("wb") as complaints:
-            started = time.perf_counter()
-            child = subprocess.Popen(
-                command_of(peer, args), cwd=folder, env=env, stdout=told, stderr=complaints
-            )
-            _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = code = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - started
-        told.seek(0)
-        lines = told.read().decode().splitlines()
-        same = {"peak_mb": peak_mb(usage), "process_seconds": wall, "load_before": load}
-        if code:
-            end = errors.read_text(errors="replace").strip().splitlines()[-5:]
-            return same | {"error": f"exit {code}: " + " | ".join(end)}
-    printed: dict[str, Any] = json.loads(lines[-1])
-    return printed | same
-
-
-def peak_mb(usage: resource.struct_rusage) -> float:
-    """Give the peak resident memory in MiB."""
-    return round(usage.ru_maxrss / 1024, 1)
+    """Run a peer once; give what it printed, and its peak memory."""
+    return run_child(command_of(peer, args), args.threads, args.work)
 
 
 def summarise(runs: dict[str, list[dict[str, Any]]], truth: dict[str, int]) -> dict[str, Any]:
@@ -203,24 +177,9 @@ def differences(done: list[dict[str, Any]], truth: dict[str, int]) -> list[dict[
     return [entry for entry in off if any(entry.values())]
 
 
-def git(*words: str) -> str:
-    """Ask git about this checkout."""
-    command = ["git", "-C", str(ROOT), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-
 def describe(args: argparse.Namespace) -> dict[str, Any]:
     """Say what was run, and where."""
-    facts = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.split(":")[1].strip() for line in facts if line.startswith("model name")), "")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "command": " ".join(["python", *sys.argv]),
-        "commit": git("rev-parse", "--short", "HEAD"),
-        "uncommitted files": len(git("status", "-s", "--", "pipeline", "sql").splitlines()),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cpu": cpu, "cores": os.cpu_count(), "memory GiB": round(memory, 1)},
-        "platform": platform.platform(),
+    return about("pipeline", "sql") | {
         "dump": {"name": args.dump.name, "bytes": args.dump.stat().st_size, "format": args.format},
         "memory": args.memory,
         "threads": args.threads,
@@ -236,17 +195,15 @@ def main() -> None:
     if args.run_one:
         print(json.dumps((run_basrec if args.run_one == "basrec" else run_duckdb)(args)))
         return
-    about = describe(args)
+    described = describe(args)
     truth = json.loads(args.truth.read_text())["core"] if args.truth else {}
     runs: dict[str, list[dict[str, Any]]] = {peer: [] for peer in args.peers}
     subprocess.run(["cat", str(args.dump)], stdout=subprocess.DEVNULL, check=True)
-    for repeat in range(args.repeats):
-        turn = repeat % len(args.peers)
-        for peer in args.peers[turn:] + args.peers[:turn]:
-            runs[peer].append(run(peer, args))
-            told = about | {"truth": truth, "peers": summarise(runs, truth), "runs": runs}
-            args.out.write_text(json.dumps(told, indent=2) + "\n")
-            print(repeat + 1, peer, runs[peer][-1], flush=True)
+    for repeat, peer in take_turns(args.peers, args.repeats):
+        runs[peer].append(run(peer, args))
+        told = described | {"truth": truth, "peers": summarise(runs, truth), "runs": runs}
+        args.out.write_text(json.dumps(told, indent=2) + "\n")
+        print(repeat, peer, runs[peer][-1], flush=True)
 
 
 if __name__ == "__main__":

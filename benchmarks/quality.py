@@ -14,7 +14,6 @@ import argparse
 import json
 import random
 import statistics
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -22,60 +21,45 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import torch
+from about import about
 from peers import published_way as plain
 from scipy import stats
+from trainer import published
 
 from basrec.config import TrainConfig
-from basrec.presets import PRESETS
 from basrec.training import train
 
 POLICIES = ("shared", "encode")
 EQUAL = (12, 3)
-LOSSES: dict[str, dict[str, Any]] = {
-    "bce": {},
-    "gbce": {"loss": "gbce", "negative_count": 64, "negatives_from": "shared"},
-    "bpr": {"loss": "bpr"},
-    "sampled softmax": {
-        "loss": "sampled_softmax",
-        "negative_count": 256,
-        "negatives_from": "shared",
-    },
-    "ce": {"loss": "ce"},
+LOSSES = {
+    "bce": "loss: bce",
+    "gbce": "loss: gbce, negatives_from: shared, negative_count: 64",
+    "bpr": "loss: bpr",
+    "sampled softmax": "loss: sampled_softmax, negatives_from: shared, negative_count: 256",
+    "ce": "loss: ce",
 }
 PRECISIONS = ("float32", "bf16")
-MODEL = {"dropout": 0.1, "attention_dropout": 0.1}
-AUGMENTATION = {"alpha": 0.4, "rate": [0.2, 0.71], "pairs": 2, "mixes": 3}
 METRICS = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
-
-
-def config_of(preset: str, seed: int, stages: dict[str, Any], **changes: Any) -> TrainConfig:
-    """Give the config of one run: a preset with the published settings for Beauty."""
-    values: dict[str, Any] = {"preset": preset, "seed": seed, "device": "cpu"}
-    for section, own in (("model", MODEL), ("augmentation", AUGMENTATION), ("train", stages)):
-        values[section] = PRESETS[preset].get(section, {}) | own
-    values["augmentation"] |= changes.pop("augmentation", {})
-    values["evaluation"] = PRESETS[preset].get("evaluation", {})
-    return TrainConfig.model_validate(values | changes)
 
 
 def full(prepared: Path, work: Path, seed: int) -> dict[str, Any]:
     """Train one seed to the end, under each policy."""
-    stages = {name: {"epochs": 200, "patience": 20} for name in ("stage1", "stage2")}
-    base = work / f"base-{seed}"
-    told = {"stage 1": run(prepared, base, config_of("reference", seed, stages, method="base"))}
+    base, given = work / f"base-{seed}", [f"seed={seed}", "train.stage2.first_validation=1"]
+    told = {"stage 1": run(prepared, base, published("base", *given))}
     for policy in POLICIES:
-        config = config_of("reference", seed, stages, augmentation={"partner_padding": policy})
+        config = published("basrec", *given, f"augmentation.partner_padding={policy}")
         told[policy] = run(prepared, work / f"{policy}-{seed}", config, base)
     return told
 
 
 def equal(prepared: Path, work: Path, seed: int) -> dict[str, Any]:
     """Train one seed for so many epochs, by basrec and by the plain implementation."""
-    stages = {
-        f"stage{number}": {"epochs": epochs, "patience": epochs, "first_validation": epochs}
+    stages = [
+        f"train.stage{number}={{epochs: {epochs}, patience: {epochs}, first_validation: {epochs}}}"
         for number, epochs in enumerate(EQUAL, 1)
-    }
-    ours = run(prepared, work / f"equal-{seed}", config_of("reference", seed, stages))
+    ]
+    config = published("basrec", f"seed={seed}", *stages)
+    ours = run(prepared, work / f"equal-{seed}", config)
     return {"basrec": ours, "plain": run_plain(prepared, work / f"plain-{seed}.json", seed)}
 
 
@@ -86,15 +70,13 @@ def losses(prepared: Path, work: Path, seed: int) -> dict[str, Any]:
 
 def precision(prepared: Path, work: Path, seed: int) -> dict[str, Any]:
     """Train the base model of one seed to the end, in each precision."""
-    return {name: run_base(prepared, work, seed, name, {"precision": name}) for name in PRECISIONS}
+    ways = {name: f"precision: {name}" for name in PRECISIONS}
+    return {name: run_base(prepared, work, seed, name, own) for name, own in ways.items()}
 
 
-def run_base(
-    prepared: Path, work: Path, seed: int, name: str, own: dict[str, Any]
-) -> dict[str, Any]:
-    """Train the base model under some options of training, preset paper."""
-    options = {"stage1": {"epochs": 200, "patience": 20}, **own}
-    config = config_of("paper", seed, options, method="base")
+def run_base(prepared: Path, work: Path, seed: int, name: str, own: str) -> dict[str, Any]:
+    """Train the base model under some options of training."""
+    config = published("base", f"seed={seed}", f"train={{{own}}}")
     return run(prepared, work / f"{name.replace(' ', '-')}-{seed}", config)
 
 
@@ -182,14 +164,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     told = parser.parse_args()
     told.work.mkdir(parents=True, exist_ok=True)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    described = about("basrec")
     runs: list[dict[str, Any]] = []
     for seed in range(1, told.seeds + 1):
         runs.append(KINDS[told.kind](told.prepared, told.work, seed))
         first, *others = (way for way in runs[0] if way != "stage 1")
-        result = {
-            "command": f"python benchmarks/quality.py {told.kind} PREPARED WORK OUT.json",
-            "commit": commit.stdout.strip(),
+        result = described | {
             "prepared": json.loads((told.prepared / "passport.json").read_text())["digest"],
             "comparison": {
                 f"{first} and {other}, {stage}": compare(runs, first, other, stage)

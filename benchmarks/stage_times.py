@@ -9,8 +9,6 @@ slower.
 """
 
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from about import about
 
 from basrec.config import ModelConfig
 from basrec.evaluation import measure
@@ -99,17 +98,11 @@ def main() -> None:
             raw = shared / "data" / "raw" / RAW[name] if name in RAW else make_home(shared, place)
             results[name] = time_stages(name, raw, place)
         print(name, results[name], flush=True)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    about = {
-        "command": "python benchmarks/stage_times.py ../shared docs/results/stage-times.json",
-        "commit": commit.stdout.strip(),
+    described = about("basrec", "pipeline", "sql") | {
         "unit": "seconds, one run",
-        "machine": f"{os.cpu_count()} cores, {platform.platform()}, no GPU",
         "threads": torch.get_num_threads(),
     }
-    out.write_text(json.dumps(about | {"datasets": results}, indent=2) + "\n")
+    out.write_text(json.dumps(described | {"datasets": results}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

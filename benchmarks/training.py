@@ -19,18 +19,16 @@ number of positions than basrec, is told so there.
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from preparation import ROOT, git, peak_mb
+from about import ROOT, about
+from children import run_child, take_turns
 
 SCRIPTS = {
     "basrec": "basrec_train.py",
@@ -107,7 +105,7 @@ def write_sequences(prepared: Path, path: Path) -> None:
 
 
 def run(contender: str, args: argparse.Namespace, sequences: Path) -> dict[str, Any]:
-    """Run a contender once in a folder of its own; give what it printed, and its peak memory."""
+    """Run a contender once; give what it printed, and its peak memory."""
     options = {
         "prepared": str(args.prepared),
         "sequences": str(sequences),
@@ -119,24 +117,9 @@ def run(contender: str, args: argparse.Namespace, sequences: Path) -> dict[str, 
     }
     script = ROOT / "benchmarks" / "peers" / SCRIPTS[contender]
     command = [str(args.pythons[contender]), str(script), json.dumps(options)]
-    env = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
-    if args.pythons[contender] == Path(sys.executable).absolute():
-        env |= {"PYTHONPATH": str(ROOT)}
-    load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(dir=args.work) as folder, tempfile.TemporaryFile() as told:
-        errors = Path(folder, "errors.txt")
-        with errors.open("wb") as complaints:
-            child = subprocess.Popen(command, cwd=folder, env=env, stdout=told, stderr=complaints)
-            _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = code = os.waitstatus_to_exitcode(status)
-        told.seek(0)
-        lines = told.read().decode().splitlines()
-        same = {"peak_mb": peak_mb(usage), "load_before": load}
-        if code:
-            end = errors.read_text(errors="replace").strip().splitlines()[-5:]
-            return same | {"error": f"exit {code}: " + " | ".join(end)}
-    printed: dict[str, Any] = json.loads(lines[-1])
-    return printed | same
+    here = args.pythons[contender] == Path(sys.executable).absolute()
+    path = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")]) if here else None
+    return run_child(command, args.threads, args.work, path)
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -195,17 +178,8 @@ def positions_differ(ours: list[dict[str, Any]], theirs: dict[str, Any]) -> int 
 
 def describe(args: argparse.Namespace) -> dict[str, Any]:
     """Say what was run, and where."""
-    facts = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.split(":")[1].strip() for line in facts if line.startswith("model name")), "")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     passport = json.loads((args.prepared / "passport.json").read_text())
-    return {
-        "command": " ".join(["python", *sys.argv]),
-        "commit": git("rev-parse", "--short", "HEAD"),
-        "uncommitted files": len(git("status", "-s", "--", "basrec", "pipeline").splitlines()),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cpu": cpu, "cores": os.cpu_count(), "memory GiB": round(memory, 1)},
-        "platform": platform.platform(),
+    return about("basrec", "pipeline") | {
         "prepared": {"digest": passport["digest"], "core": passport["core"]},
         "threads": args.threads,
         "kernels": args.kernels,
@@ -216,18 +190,16 @@ def describe(args: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Run the contenders in turns and write the result after every run."""
     args = read_arguments()
-    about = describe(args)
+    described = describe(args)
     runs: dict[str, list[dict[str, Any]]] = {contender: [] for contender in args.contenders}
     with tempfile.TemporaryDirectory(dir=args.work) as folder:
         sequences = Path(folder, "sequences.npz")
         write_sequences(args.prepared, sequences)
-        for repeat in range(args.repeats):
-            turn = repeat % len(args.contenders)
-            for contender in args.contenders[turn:] + args.contenders[:turn]:
-                runs[contender].append(run(contender, args, sequences))
-                told = about | {"contenders": summarise(runs), "runs": runs}
-                args.out.write_text(json.dumps(told, indent=2) + "\n")
-                print(repeat + 1, contender, runs[contender][-1], flush=True)
+        for repeat, contender in take_turns(args.contenders, args.repeats):
+            runs[contender].append(run(contender, args, sequences))
+            told = described | {"contenders": summarise(runs), "runs": runs}
+            args.out.write_text(json.dumps(told, indent=2) + "\n")
+            print(repeat, contender, runs[contender][-1], flush=True)
 
 
 if __name__ == "__main__":
