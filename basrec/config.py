@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+Dropout = Annotated[float, Field(ge=0.0, le=0.99)]
 
 
 class Section(BaseModel):
@@ -32,10 +33,10 @@ class ModelConfig(Section):
 
     backbone: str = "sasrec"
     embedding_size: Positive = 64
-    max_length: Positive = 50
+    max_length: Annotated[int, Field(ge=1, le=4096)] = 50
     """Inputs keep their last `max_length` items."""
-    dropout: Probability = 0.2
-    attention_dropout: Probability = 0.2
+    dropout: Dropout = 0.2
+    attention_dropout: Dropout = 0.2
     initializer_range: Annotated[float, Field(gt=0.0)] = 0.02
     """Standard deviation of the initial weights."""
     extra_ids: bool = False
@@ -82,7 +83,7 @@ class TrainSection(Section):
     """Binary cross-entropy (the paper), the same generalised, Bayesian personalised ranking,
     softmax over a sample, or softmax over the whole catalogue."""
     gbce_calibration: Annotated[float, Field(ge=0.0, le=1.0)] = 0.75
-    """How far `gbce` makes up for sampling: 0 is `bce`, 1 gives calibrated scores."""
+    """How far `gbce` makes up for sampling: 0 not at all, 1 gives calibrated scores."""
     precision: Literal["float32", "tf32", "bf16"] = "float32"
     """Of matrix products in training; weights, sums and the ranking stay float32. tf32 is for CUDA;
     bf16 leaves the compiled kernels aside. docs/performance.md tells what they cost."""
@@ -90,7 +91,7 @@ class TrainSection(Section):
     stage2: StageConfig = StageConfig()
     checkpoint_seconds: Annotated[float, Field(ge=0.0)] = 30.0
     """Write a checkpoint at the end of an epoch when the last one is older than this."""
-    threads: Annotated[int, Field(ge=0)] = 1
+    threads: Annotated[int, Field(ge=0, le=512)] = 1
     """CPU threads of PyTorch; 0 takes all cores. A digest holds for one thread count. One thread is
     steady; two are up to 1.5 times as fast on an idle machine, and many times slower on a busy
     one, where they wait for each other."""

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 from basrec.errors import InputError, MachineError
 
+OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory")
+"""How PyTorch says that the host or the device has no memory left."""
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
@@ -62,5 +65,10 @@ def machine_errors(doing: str) -> Iterator[None]:
         if exc.errno in NOT_WRITABLE:
             raise InputError(f"{doing}: {exc.strerror}; choose another folder") from exc
         raise MachineError(f"{doing}: {exc.strerror or exc}; free space or mend it") from exc
-    except MemoryError as exc:
-        raise MachineError(f"{doing}: out of memory; lower train.batch_size") from exc
+    except (MemoryError, RuntimeError) as exc:
+        if isinstance(exc, RuntimeError) and not OUT_OF_MEMORY.search(str(exc)):
+            raise
+        raise MachineError(
+            f"{doing}: out of memory; lower train.batch_size, train.negative_count or the model's "
+            "sizes"
+        ) from exc

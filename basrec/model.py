@@ -31,6 +31,10 @@ class Recommender(nn.Module):
         vectors: Tensor = self.backbone(self.items(items), lengths)
         return vectors
 
+    def drawable(self) -> Tensor:
+        """Give the vectors of what may be a negative: items, and num_items + 1 with `extra_ids`."""
+        return self.items.weight[1:] if self.config.extra_ids else self.items.weight[1:-1]
+
     def candidates(self) -> Tensor:
         """Give the vectors (V, D) that are ranked; row 0 is item 1, or id 0 with `extra_ids`."""
         table = self.items.weight

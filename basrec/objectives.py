@@ -89,7 +89,7 @@ def _vectors(model: Recommender, *items: Tensor) -> Sequence[Tensor]:
 def _against(model: Recommender, rivals: Rivals, others: Tensor) -> Tensor:
     """Give the rivals' vectors as `Rivals.score` takes them; all items are the catalogue."""
     if len(rivals.items) == 0:
-        return model.candidates()
+        return model.drawable()
     return others.view(*rivals.items.shape, -1)
 
 

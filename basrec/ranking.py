@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from basrec.config import EvaluationConfig
+from basrec.errors import MachineError
 from basrec.kernels import fitting
 from basrec.model import Recommender
 from basrec.packed import Packed
@@ -24,6 +25,7 @@ def rank_targets(
     """Give each example's rank (E,) of the item after its input, 1 is best, in float64.
 
     All items are ranked; items of the input follow `config.seen`, equal scores `config.ties`.
+    Errors: MachineError where a target's score is not finite: the model has diverged.
     """
     with _judged(model):
         candidates = candidates_of(model)
@@ -31,7 +33,12 @@ def rank_targets(
             _rank_block(model, candidates, prepared, block, config)
             for block in _blocks(examples, config.block_size)
         ]
-    return torch.cat(ranks).cpu() if ranks else torch.empty(0, dtype=torch.float64)
+    every = torch.cat(ranks).cpu() if ranks else torch.empty(0, dtype=torch.float64)
+    if bool(every.isnan().any()):
+        raise MachineError(
+            "scores are not finite: the model has diverged; lower train.learning_rate"
+        )
+    return every
 
 
 def top_items(
@@ -43,9 +50,11 @@ def top_items(
 ) -> tuple[Tensor, Tensor]:
     """Give item ids and scores (E, K) of the best `most` items to follow each input.
 
-    Items of the input are left out unless `config.seen` is `keep`. Of equal scores the lower id
-    comes first; 0 and -inf fill up where a user has too few items left.
+    `most` is at least 1. Items of the input are left out unless `config.seen` is `keep`. Of equal
+    scores the lower id comes first; 0 and -inf fill up where a user has too few items left.
     """
+    if most < 1:
+        raise ValueError(f"most = {most}: at least 1 item")
     nothing = torch.empty(0, dtype=torch.int64)
     found = []
     with _judged(model):
@@ -128,7 +137,8 @@ def _rank_block(
             above.index_add_(0, row, (limit < 0).long())
             equal.index_add_(0, row, (limit == 0).long())
     before = {"pessimistic": equal, "optimistic": torch.zeros_like(equal), "mean": equal / 2}
-    return 1.0 + above.double() + before[config.ties].double()
+    rank = 1.0 + above.double() + before[config.ties].double()
+    return rank.masked_fill(~mine.isfinite(), torch.nan)  # nothing compares with it
 
 
 def _seen_pairs(prepared: Prepared, block: Examples, shift: int) -> tuple[Tensor, Tensor]:

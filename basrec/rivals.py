@@ -4,6 +4,7 @@ Shapes: T positions of B sequences, N negatives a position, K shared candidates,
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,10 +12,12 @@ from torch.utils.checkpoint import checkpoint
 
 from basrec.batches import Batch
 from basrec.config import TrainSection
+from basrec.errors import InputError
 from basrec.losses import Loss, build_loss
 from basrec.negatives import NegativeSampler
 from basrec.packed import Packed
 from basrec.prepared import Prepared
+from basrec.split import examples_of
 
 SCORES = 2**24
 """Full softmax holds so many scores at once, and makes them again for the gradient."""
@@ -60,7 +63,10 @@ def _log_sum(outputs: Tensor, table: Tensor) -> Tensor:
 
     flat = outputs.reshape(-1, outputs.shape[-1])
     parts = torch.split(flat, max(1, SCORES // len(table)))
-    sums = [checkpoint(block, part, table, use_reentrant=False) for part in parts]
+    if len(parts) == 1:
+        return block(flat, table).view(outputs.shape[:-1])
+    options: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
+    sums = [checkpoint(block, part, table, **options) for part in parts]
     return torch.cat(sums).view(outputs.shape[:-1])
 
 
@@ -72,14 +78,19 @@ class Contest:
     loss: Loss
     prepared: Prepared
     sampler: NegativeSampler
-    log_share: Tensor
-    """(V + 2,) log of each item's share of the training targets."""
+    share: Tensor | None
+    """(V + 2,) each item's share of the training targets, where the loss corrects for it."""
 
     @classmethod
     def of(cls, config: TrainSection, prepared: Prepared, sampler: NegativeSampler) -> "Contest":
         """Make the contest that the config names."""
-        targets = prepared.items.bincount(minlength=prepared.num_items + 2).double()
-        share = (targets / targets.sum()).clamp(min=1e-30).log()
+        if config.negatives_from == "shared" and config.negative_count > sampler.top:
+            raise InputError(
+                f"train.negative_count = {config.negative_count}: there are {sampler.top} items to "
+                "share; lower it, or set train.loss=ce, which takes them all"
+            )
+        corrected = config.loss == "sampled_softmax" and config.negatives_from == "batch"
+        share = _target_shares(prepared) if corrected else None
         return cls(config, build_loss(config, prepared.num_items), prepared, sampler, share)
 
     def rivals(self, batch: Batch, stream: torch.Generator) -> Rivals:
@@ -97,14 +108,14 @@ class Contest:
                 1, self.sampler.top + 1, size, generator=stream, device=batch.items.device
             )
             items = torch.unique(drawn)
-            correction: Tensor | float = _log(len(items) / self.sampler.top)
+            correction: Tensor | float = _log(len(items) / self.sampler.top) if softmax else 0.0
         else:
-            items = torch.unique(batch.targets)
-            # An item is there unless none of the T targets is it.
-            missed = torch.log1p(-self.log_share[items].exp()) * len(batch.targets)
-            correction = torch.log(-torch.expm1(missed)).to(torch.get_default_dtype())
+            items, correction = torch.unique(batch.targets), 0.0
+            if self.share is not None:  # an item is there unless none of the T targets is it
+                missed = torch.log1p(-self.share[items]) * len(batch.targets)
+                correction = torch.log(-torch.expm1(missed)).to(torch.get_default_dtype())
         hidden = self._known(batch, items) | (items == batch.targets.unsqueeze(1))
-        return Rivals(items, hidden, correction if softmax else 0.0)
+        return Rivals(items, hidden, correction)
 
     def _known(self, batch: Batch, items: Tensor) -> Tensor:
         """Say which candidates (T, K) are among the items that the sampler keeps a user from."""
@@ -117,6 +128,14 @@ class Contest:
         sequence = layout.sequence.to(device, non_blocking=True)
         known[sequence, column[self.prepared.items[place]]] = True
         return known[batch.layout.sequence.to(device, non_blocking=True), :-1]
+
+
+def _target_shares(prepared: Prepared) -> Tensor:
+    """Give each item's share (V + 2,) of the training targets, before inputs are cut."""
+    examples = examples_of(prepared, "train")
+    place = Packed.of(examples.length).flat(examples.start).to(prepared.items.device) + 1
+    targets = prepared.items[place].bincount(minlength=prepared.num_items + 2).double()
+    return targets / targets.sum()
 
 
 def _log(value: float) -> float:

@@ -36,7 +36,7 @@ class Scores(Protocol):
 
 
 class Candidates(Protocol):
-    """A catalogue that is ready to be scored."""
+    """A catalogue that is ready to be scored, some rows after the other: it keeps its memory."""
 
     def score(self, vectors: Tensor) -> Scores:
         """Score rows (R, D)."""
@@ -63,6 +63,8 @@ class PlainScores:
 
     def __init__(self, vectors: Tensor, table: Tensor, width: int, buffers: Tensor) -> None:
         self.vectors, self.table, self.width, self.buffers = vectors, table, width, buffers
+        # The product of a single row is another routine, whose equal vectors may differ.
+        self.factors = vectors.repeat(2, 1) if len(vectors) == 1 else vectors
         self._only: Tensor | None = None
 
     def _blocks(self) -> Iterator[tuple[int, Tensor]]:
@@ -73,7 +75,10 @@ class PlainScores:
         for first in range(0, len(self.table), self.width):
             part = self.table[first : first + self.width]
             out = self._buffer(0, len(part))
-            torch.mm(self.vectors, part.T, out=out)
+            if len(self.factors) > len(self.vectors):
+                out.copy_(torch.mm(self.factors, part.T)[:1])
+            else:
+                torch.mm(self.vectors, part.T, out=out)
             if len(part) == len(self.table):
                 self._only = out
             yield first, out

@@ -20,7 +20,7 @@ from basrec.early_stopping import EarlyStopping
 from basrec.errors import InputError
 from basrec.evaluation import measure, read_metrics, read_weights, write_metrics
 from basrec.files import machine_errors, write_whole
-from basrec.kernels import choose_kernels
+from basrec.kernels import Kernels, choose_kernels
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
 from basrec.objectives import basrec_objective, main_objective
@@ -63,9 +63,7 @@ def train(
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
     check_backbone(config.model.backbone)
-    device = choose_device(config.device)
-    check_precision(config.train.precision, device)
-    kernels = choose_kernels(config.kernels, device, config.train.precision)
+    device, kernels = choose_machine(config)
     told = {"device": device.type, "kernels": "compiled" if kernels else "plain"}
     config = config.model_copy(update=told)
     data = read_prepared(prepared).to(device)
@@ -106,6 +104,13 @@ def train(
         manifest = write_manifest(folder, keys, config, data.digests, progress.seconds)
         publish(folder, out)
     return manifest
+
+
+def choose_machine(config: TrainConfig) -> tuple[torch.device, Kernels | None]:
+    """Give device and kernels that the config asks for, or refuse what this machine has not."""
+    device = choose_device(config.device)
+    check_precision(config.train.precision, device)
+    return device, choose_kernels(config.kernels, device, config.train.precision)
 
 
 def _run_stages(work: Work, start_from: Path | None) -> Progress:

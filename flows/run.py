@@ -26,7 +26,7 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
     from basrec.backbones import check_backbone
-    from basrec.devices import choose_device
+    from basrec.training import choose_machine
     from flows.passports import show_passport_table
     from flows.rebuild import FLOWS
     from flows.show import show_result
@@ -34,7 +34,7 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
     if name not in FLOWS:
         raise InputError(f"--flow {name!r} is not known; known: {', '.join(FLOWS)}")
     check_backbone(config.training.model.backbone)
-    choose_device(config.training.device)
+    choose_machine(config.training)
     FLOWS[name](config, data)
     if name in ("rebuild", "evaluate", "train"):
         show_result(config, data, with_report=name != "train")

@@ -5,6 +5,9 @@ PyTorch's own operations otherwise. Both give the same numbers but for rounding;
 dropout, their masks differ. The library is built on first use, where there is a compiler.
 """
 
+import logging
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -29,12 +32,20 @@ def choose_kernels(name: str, device: torch.device, precision: str = "float32") 
             f"train.precision = {precision}; set kernels=auto"
         )
     library = load_library()
-    if library is None and name == "compiled":
-        raise InputError(
-            "kernels = compiled, but no C++ compiler builds them here; install g++, "
-            "or set kernels=auto"
-        )
-    return Kernels(library) if library else None
+    if not isinstance(library, str):
+        return Kernels(library)
+    if name == "compiled":
+        raise InputError(f"kernels = compiled, but {library}; or set kernels=auto")
+    _tell(library)
+    return None
+
+
+@cache
+def _tell(reason: str) -> None:
+    """Tell once why PyTorch's own operations are taken."""
+    logging.getLogger(__name__).warning(
+        "compiled kernels are left out, so training takes about three times as long: %s", reason
+    )
 
 
 def fitting(kernels: Kernels | None, tensor: Tensor) -> Kernels | None:

@@ -6,9 +6,9 @@ operations.
 """
 
 import ctypes
-import logging
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -35,29 +35,37 @@ HEADERS = ("lanes.h", "matrix.h", "attention.h", "norm.h")
 
 
 @cache
-def load_library() -> ctypes.CDLL | None:
-    """Give the compiled kernels, or None, told once, where they cannot be compiled or loaded."""
+def load_library() -> ctypes.CDLL | str:
+    """Give the compiled kernels, or say why they cannot be compiled or loaded."""
     name = os.environ.get("CXX", "g++")
-    compiler = shutil.which(name)
+    compiler = shlex.split(name)
     if platform.system() != "Linux":
-        reason = "they are built on Linux only"
-    elif compiler is None:
-        reason = f"there is no C++ compiler {name!r}; install g++, or name one in CXX"
-    else:
-        try:
-            return ctypes.CDLL(str(_compiled(compiler)))
-        except subprocess.CalledProcessError as exc:
-            lines = exc.stderr.decode(errors="replace").strip().splitlines()
-            reason = f"{name} fails: {lines[0] if lines else exc}"
-        except (OSError, subprocess.SubprocessError) as exc:
-            reason = str(exc)
-    logging.getLogger(__name__).warning(
-        "compiled kernels are left out, so training takes about three times as long: %s", reason
-    )
-    return None
+        return "they are built on Linux only"
+    if not compiler or shutil.which(compiler[0]) is None:
+        return f"there is no C++ compiler {name!r}; install g++, or name one in CXX"
+    try:
+        return _load(compiler)
+    except subprocess.CalledProcessError as exc:
+        lines = exc.stderr.decode(errors="replace").strip().splitlines()
+        return f"{name} fails: {lines[0] if lines else exc}"
+    except (OSError, RuntimeError, subprocess.SubprocessError) as exc:
+        return str(exc)
 
 
-def _compiled(compiler: str) -> Path:
+def _load(compiler: list[str]) -> ctypes.CDLL:
+    """Load the library, built anew where what lies there is damaged."""
+    place = _compiled(compiler)
+    try:
+        library = ctypes.CDLL(str(place))
+    except OSError:
+        place.unlink()
+        library = ctypes.CDLL(str(_compiled(compiler)))
+    for function in (library.transformer_kept, library.ranking_panel):
+        function.restype = ctypes.c_int64
+    return library
+
+
+def _compiled(compiler: list[str]) -> Path:
     """Give the library's place, compiling where it is missing; it appears whole or not at all."""
     sources = files("basrec.kernels") / "source"
     texts = {name: (sources / name).read_bytes() for name in (*HEADERS, *SOURCES)}
@@ -70,8 +78,8 @@ def _compiled(compiler: str) -> Path:
             paths = [str(Path(scratch) / name) for name in SOURCES]
             objects = [f"{path}.o" for path in paths]
             for path, made in zip(paths, objects, strict=True):
-                _run([compiler, *OPTIONS, *_wide(), "-c", path, "-o", made])
-            _run([compiler, "-shared", "-o", str(built), *objects, *LIBRARIES])
+                _run([*compiler, *OPTIONS, *_wide(), "-c", path, "-o", made])
+            _run([*compiler, "-shared", "-o", str(built), *objects, *LIBRARIES])
             built.rename(place)
     return place
 
@@ -85,10 +93,10 @@ def _wide() -> tuple[str, ...]:
     return ("-mprefer-vector-width=512",) if platform.machine() == "x86_64" else ()
 
 
-def _digest(compiler: str, texts: dict[str, bytes]) -> str:
+def _digest(compiler: list[str], texts: dict[str, bytes]) -> str:
     """Name a build by all that it depends on."""
     version = subprocess.run(
-        [compiler, "--version"], capture_output=True, check=True, timeout=20
+        [*compiler, "--version"], capture_output=True, check=True, timeout=20
     ).stdout
     digest = sha256(version + repr((OPTIONS, _wide(), LIBRARIES, platform.machine())).encode())
     processor = Path("/proc/cpuinfo")
@@ -105,7 +113,7 @@ def _digest(compiler: str, texts: dict[str, bytes]) -> str:
 
 
 def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    folder = Path(base) / "basrec"
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    folder = (named if named.is_absolute() else Path.home() / ".cache") / "basrec"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder

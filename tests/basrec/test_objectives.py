@@ -234,20 +234,19 @@ def test_every_loss_equals_the_plain_one_position_by_position(
                 down = [score - taken[item] for score, item in zip(down, against, strict=True)]
             else:
                 down = [score - takes for score in down]
-        columns = len(rivals.items)
-        expected.append(plain_value(loss, up, down, columns, prepared.num_items))
+        expected.append(plain_value(loss, up, down, prepared.num_items))
     assert float(told) == pytest.approx(sum(expected) / len(expected), abs=1e-10)
 
 
-def plain_value(loss: str, up: float, down: list[float], columns: int, items: int) -> float:
+def plain_value(loss: str, up: float, down: list[float], items: int) -> float:
     sigmoid = lambda x: 1 / (1 + math.exp(-x))  # noqa: E731
     if loss == "bce":
-        return -math.log(sigmoid(up)) - sum(math.log(1 - sigmoid(x)) for x in down)
+        return -math.log(sigmoid(up)) - sum(math.log(1 - sigmoid(x)) for x in down) / len(down)
     if loss == "gbce":
-        rate = (3 if columns == 3 else 1) / (items - 1)
+        rate = len(down) / (items - 1)
         power = rate * (0.75 * (1 - 1 / rate) + 1 / rate)
         whole = -power * math.log(sigmoid(up)) - sum(math.log(1 - sigmoid(x)) for x in down)
-        return whole / (columns + 1)
+        return whole / (len(down) + 1)
     if loss == "bpr":
         return -sum(math.log(sigmoid(up - x)) for x in down) / max(len(down), 1)
     if loss == "sampled_softmax":
@@ -285,3 +284,14 @@ def test_mixed_targets_under_full_softmax_are_the_two_losses_weighted(prepared: 
         own, other = batch.targets[place], batch.targets[partners.index[0, place]]
         both = weight * logs[place, own - 1] + (1 - weight) * logs[place, other - 1]
         assert float(loss[place]) == pytest.approx(-float(both))
+
+
+def test_full_softmax_trains_every_item_but_not_the_padding(prepared: Prepared) -> None:
+    for extra_ids in (False, True):
+        config = ModelConfig(embedding_size=8, max_length=SLOTS, extra_ids=extra_ids)
+        model = build_recommender(prepared.num_items, config, generator(1, "weights")).double()
+        contest = make_contest(prepared, loss="ce")
+        told = main_objective(contest)(model, make_batch(prepared), generator(3, "draws"))
+        told["main"].backward()
+        moved = model.items.weight.grad.abs().sum(1) > 0
+        assert moved.tolist() == [False, *[True] * prepared.num_items, extra_ids]

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from basrec import ranking
 from basrec.config import EvaluationConfig, ModelConfig
+from basrec.errors import MachineError
 from basrec.kernels import Kernels, choose_kernels
 from basrec.model import Recommender, build_recommender
 from basrec.prepared import Prepared
@@ -136,3 +137,19 @@ def test_top_items_of_nobody_are_none() -> None:
     nobody = examples_of(make_prepared(), "test").take(torch.tensor([], dtype=torch.int64))
     items, scores = top_items(make(), make_prepared(), nobody, 3, EvaluationConfig())
     assert items.shape == scores.shape == (0, 3)
+
+
+@pytest.mark.parametrize("way", ["plain", "auto"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_model_that_has_diverged_is_not_ranked(way: str, value: float) -> None:
+    model, prepared = make(kernels=choose_kernels(way, torch.device("cpu"))), make_prepared()
+    with torch.no_grad():
+        model.items.weight[5] = value
+    with pytest.raises(MachineError, match=r"the model has diverged; lower train\.learning_rate"):
+        rank_targets(model, prepared, examples_of(prepared, "test"), EvaluationConfig())
+
+
+def test_at_least_one_item_is_asked_for() -> None:
+    prepared = make_prepared()
+    with pytest.raises(ValueError, match="most = 0"):
+        top_items(make(), prepared, examples_of(prepared, "test"), 0, EvaluationConfig())

@@ -8,6 +8,7 @@ import torch
 from basrec import rivals
 from basrec.batches import Batch, draw_batches
 from basrec.config import TrainSection
+from basrec.errors import InputError
 from basrec.negatives import build_sampler
 from basrec.prepared import Prepared
 from basrec.rivals import Contest, Rivals
@@ -62,7 +63,9 @@ def test_corrections_are_the_logs_of_the_chances_to_be_drawn(prepared: Prepared)
     contest, batch = make(prepared, "any", negatives_from="batch", **options)
     others = contest.rivals(batch, generator(1, "draws"))
     item = int(others.items[0])
-    share = int((prepared.items == item).sum()) / len(prepared.items)
+    sequences = prepared.items.split(prepared.offsets.diff().tolist())
+    aims = [aim for sequence in sequences for aim in sequence[1:-2].tolist()]
+    share = aims.count(item) / len(aims)
     chance = 1 - (1 - share) ** len(batch.targets)
     assert isinstance(others.correction, torch.Tensor)
     assert float(others.correction[0]) == pytest.approx(math.log(chance), rel=1e-5)
@@ -84,3 +87,9 @@ def test_the_sum_over_all_items_is_the_same_in_blocks(monkeypatch: pytest.Monkey
         torch.autograd.grad(found.square().sum(), [outputs, table]), slopes, strict=True
     ):
         torch.testing.assert_close(one, other)
+
+
+def test_more_shared_negatives_than_items_are_refused(prepared: Prepared) -> None:
+    make(prepared, "any", negatives_from="shared", negative_count=40)
+    with pytest.raises(InputError, match="negative_count = 41: there are 40 items to share"):
+        make(prepared, "any", negatives_from="shared", negative_count=41)

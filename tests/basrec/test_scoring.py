@@ -81,3 +81,10 @@ def test_no_more_scores_than_allowed_exist_at_once(monkeypatch: pytest.MonkeyPat
     plain = PlainCandidates(make_table())
     plain.score(make_vectors()).count(torch.zeros(ROWS))
     assert plain.buffers.numel() <= 2 * 100
+
+
+def test_equal_vectors_have_equal_scores_for_a_single_row_too(candidates: Candidates) -> None:
+    row, column = torch.zeros(ITEMS).long(), torch.arange(ITEMS)
+    found = candidates.score(make_vectors()[:1]).pairs(row, column)
+    assert found[3] == found[70] == found[149]
+    torch.testing.assert_close(found, make_table() @ make_vectors()[0])

@@ -252,3 +252,18 @@ def test_substitute_without_neighbours_and_unknown_operators_are_errors(
 def test_a_missing_prepared_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"sequences\.parquet: no such file"):
         train(tmp_path / "nowhere", tmp_path / "run", config())
+
+
+def test_a_model_that_diverges_is_told_and_leaves_no_run(folder: Path, tmp_path: Path) -> None:
+    settings = config(
+        method="base", train={"learning_rate": 1e30, "batch_size": 64, "stage1": {"epochs": 1}}
+    )
+    with pytest.raises(MachineError, match="the model has diverged"):
+        train(folder, tmp_path / "run", settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_little_memory_is_told(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"out of memory; lower train\.batch_size"):
+        train(folder, tmp_path / "run", config(train={"negative_count": 10**12}))
+    assert not (tmp_path / "run").exists()

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from basrec import kernels as kernels_package
 from basrec.errors import InputError
 from basrec.kernels import Kernels, build, choose_kernels, fitting
+from basrec.kernels.calls import address
 
 CPU = torch.device("cpu")
 
@@ -15,9 +17,11 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def fresh() -> Iterator[None]:
     """Forget the library that was loaded, before and after."""
-    build.load_library.cache_clear()
+    for known in (build.load_library, kernels_package._tell):
+        known.cache_clear()
     yield
-    build.load_library.cache_clear()
+    for known in (build.load_library, kernels_package._tell):
+        known.cache_clear()
 
 
 def test_other_precisions_and_devices_take_the_plain_way(kernels: Kernels) -> None:
@@ -40,8 +44,12 @@ def test_without_a_compiler_the_plain_way_is_taken_and_told(
         "compiled kernels are left out, so training takes about three times as long: there is no "
         "C++ compiler 'no-such-compiler'; install g++, or name one in CXX"
     ]
-    with pytest.raises(InputError, match=r"kernels = compiled, but .* install g\+\+"):
+    build.load_library.cache_clear()
+    caplog.clear()
+    with pytest.raises(InputError, match=r"kernels = compiled, but .* install g\+\+") as error:
         choose_kernels("compiled", CPU)
+    assert "kernels=auto" in str(error.value)
+    assert caplog.records == []  # one clear line is enough
 
 
 @pytest.mark.usefixtures("fresh")
@@ -64,3 +72,38 @@ def test_a_build_goes_to_the_cache_and_is_used_again(
     build.load_library.cache_clear()
     assert choose_kernels("compiled", CPU) is not None
     assert built.stat().st_mtime_ns == written
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_damaged_library_is_built_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kernels: Kernels
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "basrec").mkdir()
+    place = build._compiled(["g++"])
+    place.write_bytes(b"half a library")
+    assert choose_kernels("compiled", CPU) is not None
+    assert place.stat().st_size > 10_000
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_compiler_may_be_several_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kernels: Kernels
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CXX", "env g++")
+    assert choose_kernels("compiled", CPU) is not None
+
+
+def test_a_relative_cache_folder_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert build._cache_folder() == tmp_path / ".cache" / "basrec"
+
+
+def test_only_whole_tensors_of_known_types_are_handed_over() -> None:
+    for tensor in (torch.zeros(2, dtype=torch.float64), torch.zeros(2, 3).T):
+        with pytest.raises(TypeError, match="whole float32 and int64 tensors"):
+            address(tensor)
