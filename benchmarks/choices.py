@@ -3,9 +3,10 @@
     python benchmarks/choices.py PREPARED OUT.json [--threads 2] [--rounds 5]
 
 Steps of stage 1, and of stage 2 under `shared`, with PyTorch's Adam in its three forms, with
-compiled kernels and without, with bf16, with tiny numbers flushed to zero, and with torch.compile
-on the plain encoder. The ways take turns; ratios are to the way that is the default, within each
-round. For bf16 the loss and the gradient are compared with float64 on one batch.
+compiled kernels and without, with bf16, with tiny numbers flushed to zero, with torch.compile on
+the plain encoder, and under other losses and negatives. The ways take turns; ratios
+are to the way that is the default, within each round. For bf16 the loss and
+the gradient are compared with float64 on one batch.
 """
 
 import argparse
@@ -33,6 +34,16 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": {"set": ["kernels=plain"]},
     "plain, bf16": {"set": ["kernels=plain", "train.precision=bf16"]},
     "plain, torch.compile": {"set": ["kernels=plain"], "compile": True},
+    "gBCE": {"set": ["train.loss=gbce"]},
+    "BPR": {"set": ["train.loss=bpr"]},
+    "16 negatives": {"set": ["train.negative_count=16"]},
+    "256 shared negatives": {
+        "set": ["train.negatives_from=shared", "train.negative_count=256"],
+    },
+    "sampled softmax, in batch": {
+        "set": ["train.loss=sampled_softmax", "train.negatives_from=batch"],
+    },
+    "cross-entropy": {"set": ["train.loss=ce"]},
 }
 STAGES = {"stage 1": "base", "stage 2": "basrec"}
 

@@ -6,7 +6,6 @@ An item without neighbours has no rows; what it then gets is the augmentation's 
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline.config import NeighbourConfig
@@ -15,11 +14,10 @@ from pipeline.files import digest_value
 from pipeline.folder import building, carry
 from pipeline.manifest import Manifest, Recorder, find_reusable, stage_key, verify_outputs
 from pipeline.schemas import NEIGHBOURS, check_file
+from pipeline.similar import nearest_items
 from pipeline.splits import read_split, register_split
 
 FILE = "neighbours.parquet"
-PAIRS_AT_ONCE = 20_000_000
-"""Pairs of items that are summed at once; about 1 GB."""
 
 
 def add_neighbours(
@@ -55,16 +53,6 @@ def add_neighbours(
 
 def find_neighbours(engine: Engine, config: NeighbourConfig) -> Iterator[pa.RecordBatch]:
     """Give the neighbours, one range of items after the other, from `sequences` and the split."""
-    engine.settings(similarity=config.similarity, top=config.top)
-    engine.table("train_part", "50_train_part")
-    engine.table("train_sizes", "51_train_sizes")
-    engine.table("item_loads", "52_item_loads")
-    loads = pa.Table.from_pylist(engine.rows("54_loads_out"))
-    if len(loads) == 0:
-        return
-    ids, pairs = np.asarray(loads["item_id"]), np.asarray(loads["num_pairs"])
-    chunk = (np.cumsum(pairs) - pairs) // PAIRS_AT_ONCE
-    starts = np.flatnonzero(np.diff(chunk, prepend=-1))
-    for first, stop in zip(starts, [*starts[1:], len(ids)], strict=True):
-        engine.settings(first_item=int(ids[first]), last_item=int(ids[stop - 1]))
-        yield from engine.batches("53_neighbours")
+    part = engine.batches("50_train_part").read_all()
+    users, items = (part[name].to_numpy() for name in ("user_id", "item_id"))
+    return nearest_items(users, items, config)

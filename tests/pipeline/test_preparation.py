@@ -246,7 +246,7 @@ def test_neighbours_equal_a_naive_loop(
     top: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pipeline.neighbours.PAIRS_AT_ONCE", 300)  # several chunks
+    monkeypatch.setattr("pipeline.similar.PAIRS_AT_ONCE", 300)  # several chunks
     random = np.random.default_rng(3)
     rows = [(f"u{random.integers(50)}", f"i{random.integers(40)}", int(d)) for d in range(500)]
     folder = prepared(write_dump(rows), tmp_path)
