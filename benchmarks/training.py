@@ -1,6 +1,7 @@
 r"""Time training, evaluation and best items beside other implementations, on one prepared folder.
 
     python benchmarks/training.py PREPARED OUT.json [--contenders basrec,plain,rectools,recbole]
+        [--only neighbours]
 
 `plain` is the published code's manner (peers/published_way.py). `rectools` and `recbole` run in
 environments of their own (--rectools, --recbole):
@@ -77,6 +78,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--plain-users", type=int, default=24_000, help="that plain evaluates")
     parser.add_argument("--rectools", default="/tmp/rectools/bin/python")
     parser.add_argument("--recbole", default="/tmp/recbole/bin/python")
+    parser.add_argument("--only", choices=("all", "neighbours"), default="all")
     parser.add_argument("--contenders", default=",".join(SCRIPTS))
     parser.add_argument("--work", type=Path, help="where the throw-away folders go")
     args = parser.parse_args()
@@ -114,6 +116,7 @@ def run(contender: str, args: argparse.Namespace, sequences: Path) -> dict[str, 
         "few_steps": max(3, args.steps // 4),
         "plain_users": args.plain_users,
         "kernels": args.kernels,
+        "only": args.only,
     }
     script = ROOT / "benchmarks" / "peers" / SCRIPTS[contender]
     command = [str(args.pythons[contender]), str(script), json.dumps(options)]
@@ -170,10 +173,10 @@ def ratios(
 
 def positions_differ(ours: list[dict[str, Any]], theirs: dict[str, Any]) -> int | None:
     """Give how many more positions a contender trains on than basrec; None where unknown."""
-    own = next((one["facts"]["positions"] for one in ours if "facts" in one), None)
+    own = next((one["facts"].get("positions") for one in ours if "facts" in one), None)
     facts = theirs["facts"]
     other = facts.get("positions", facts.get("samples"))
-    return None if own is None else other - own
+    return None if own is None or other is None else other - own
 
 
 def describe(args: argparse.Namespace) -> dict[str, Any]:

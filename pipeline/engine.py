@@ -77,14 +77,29 @@ class Engine:
 
 
 def write_batches(batches: Any, path: Path, schema: pa.Schema) -> int:
-    """Write batches to Parquet with the schema that the folder promises; give the rows."""
+    """Write batches to Parquet with the schema that the folder promises; give the rows.
+
+    Row groups are alike however the rows are cut into batches, so that the bytes are too.
+    """
     num_rows = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in batches:
-            table = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+        for table in _row_groups(batches, schema):
             writer.write_table(table, row_group_size=ROW_GROUP)
             num_rows += len(table)
     return num_rows
+
+
+def _row_groups(batches: Any, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Gather batches to tables of ROW_GROUP rows, the last one shorter."""
+    table = schema.empty_table()
+    for batch in batches:
+        part = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+        table = pa.concat_tables([table, part])
+        while len(table) >= ROW_GROUP:
+            yield table.slice(0, ROW_GROUP)
+            table = table.slice(ROW_GROUP)
+    if len(table):
+        yield table
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from scipy import sparse
 from pipeline.config import NeighbourConfig
 from pipeline.schemas import NEIGHBOURS
 
-PAIRS_AT_ONCE = 8_000_000
-"""Pairs of items that are summed at once; about 0.5 GB."""
+PAIRS_AT_ONCE = 100_000
+"""Pairs of items that are summed at once: few enough to stay in the caches."""
 PLACES = 12
 """Similarities are rounded before they are ranked, so that the order of a sum cannot matter."""
 STEP = 1 << 40

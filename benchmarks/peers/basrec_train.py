@@ -10,6 +10,7 @@ import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import torch
 from stopwatch import SLOTS, WARM_UP, Steps, Stopwatch, read_options
 from trainer import Trainer, published
@@ -62,6 +63,9 @@ def main() -> None:
     watch, options = Stopwatch(), read_options()
     torch.set_num_threads(options["threads"])
     prepared, steps = Path(options["prepared"]), options["steps"]
+    if options["only"] == "neighbours":
+        time_neighbours(watch, prepared, options["threads"])
+        return watch.tell({}, {"numpy": np.__version__})
     data, kernels = read_prepared(prepared), f"kernels={options['kernels']}"
     base = Trainer(data, published("base", kernels))
     time_training(watch, base, "stage1", "", steps)

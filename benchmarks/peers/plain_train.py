@@ -45,6 +45,8 @@ def main() -> None:
     sequences = Sequences.read(Path(options["sequences"])).lists()
     num_items, settings = max(map(max, sequences)), plain.Settings()
     similar = watch.time("neighbours", lambda: plain.similar_items(sequences))
+    if options["only"] == "neighbours":
+        return watch.tell({}, {"numpy": np.__version__})
     batches = math.ceil(len(sequences) / plain.BATCH)
     for augmented, stage in enumerate(("stage1", "stage2")):
         samples = plain.Samples(sequences, num_items, similar, settings, bool(augmented))
