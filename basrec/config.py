@@ -14,9 +14,9 @@ Dropout = Annotated[float, Field(ge=0.0, le=0.99)]
 
 
 class Section(BaseModel):
-    """A part of the config: frozen, and an unknown key is an error."""
+    """A part of the config: frozen, finite, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SASRecOptions(Section):

@@ -69,6 +69,5 @@ def machine_errors(doing: str) -> Iterator[None]:
         if isinstance(exc, RuntimeError) and not OUT_OF_MEMORY.search(str(exc)):
             raise
         raise MachineError(
-            f"{doing}: out of memory; lower train.batch_size, train.negative_count or the model's "
-            "sizes"
+            "out of memory; lower train.batch_size, train.negative_count or the model's sizes"
         ) from exc

@@ -34,6 +34,8 @@ class NegativeSampler:
     def draw(self, users: Tensor, count: int, stream: torch.Generator) -> Tensor:
         """Draw `count` negatives (N, T) for each entry of `users` (T,)."""
         size = (count, len(users))
+        if count == 0:
+            return users.new_empty(size)
         uniform = torch.rand(size, generator=stream, device=users.device, dtype=torch.float64)
         free = self.free[users]
         rank = torch.minimum((uniform * free).long(), free - 1)
@@ -42,11 +44,16 @@ class NegativeSampler:
 
 
 def build_sampler(
-    prepared: Prepared, policy: str, extra_id: bool, device: torch.device
+    prepared: Prepared,
+    policy: str,
+    extra_id: bool,
+    device: torch.device,
+    draws: bool = True,
 ) -> NegativeSampler:
     """Sort every user's items once.
 
     `policy` is `train.negatives`; with `extra_id` also num_items + 1 is drawn (the reference).
+    Where nothing is drawn nothing is sorted.
     Errors: InputError where a user has every item, so that no negative is left.
     """
     top = prepared.num_items + int(extra_id)
@@ -54,6 +61,8 @@ def build_sampler(
     whole = {"history": lengths, "train": prepared.bounds.train, "any": torch.zeros_like(lengths)}
     known = whole[policy]
     items = prepared.items.cpu()
+    if not draws:
+        return NegativeSampler(items[:0], items[:0], items[:0], top, known)
     keys, counts = [], []
     for first in range(0, prepared.num_users, USERS):
         last = min(first + USERS, prepared.num_users)

@@ -17,13 +17,17 @@ def check_precision(name: str, device: torch.device) -> None:
         )
 
 
+def autocast_of(name: str, device: torch.device) -> torch.autocast:
+    """Compute a forward pass in this precision; its backward pass follows by itself."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bf16")
+
+
 @contextmanager
-def precision_of(name: str, device: torch.device) -> Iterator[None]:
-    """Compute in this precision for a while."""
+def products_of(name: str) -> Iterator[None]:
+    """Let float32 products be TF32 where that is asked for, forward and backward alike."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high" if name == "tf32" else "highest")
     try:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bf16"):
-            yield
+        yield
     finally:
         torch.set_float32_matmul_precision(before)

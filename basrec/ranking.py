@@ -25,7 +25,7 @@ def rank_targets(
     """Give each example's rank (E,) of the item after its input, 1 is best, in float64.
 
     All items are ranked; items of the input follow `config.seen`, equal scores `config.ties`.
-    Errors: MachineError where a target's score is not finite: the model has diverged.
+    Errors: MachineError where vectors or scores are not finite: the model has diverged.
     """
     with _judged(model):
         candidates = candidates_of(model)
@@ -33,12 +33,7 @@ def rank_targets(
             _rank_block(model, candidates, prepared, block, config)
             for block in _blocks(examples, config.block_size)
         ]
-    every = torch.cat(ranks).cpu() if ranks else torch.empty(0, dtype=torch.float64)
-    if bool(every.isnan().any()):
-        raise MachineError(
-            "scores are not finite: the model has diverged; lower train.learning_rate"
-        )
-    return every
+    return torch.cat(ranks).cpu() if ranks else torch.empty(0, dtype=torch.float64)
 
 
 def top_items(
@@ -64,6 +59,7 @@ def top_items(
             if config.seen != "keep":
                 pairs = _seen_pairs(prepared, block, shift)
             vectors = encode_last(model, prepared, block)
+            _refuse_diverged(vectors)
             row, column = (part.to(vectors.device) for part in pairs)
             scores, columns = candidates.score(vectors).top(most, row, column)
             found.append((columns + shift, scores))
@@ -88,8 +84,18 @@ def _judged(model: Recommender) -> Iterator[None]:
 def candidates_of(model: Recommender, items_only: bool = False) -> Candidates:
     """Lay out what is ranked: `model.candidates()`, or items alone."""
     table = model.items.weight[1:-1] if items_only else model.candidates()
+    _refuse_diverged(table)
     kernels = fitting(model.kernels, table)
     return kernels.candidates(table) if kernels else PlainCandidates(table)
+
+
+def _refuse_diverged(values: Tensor) -> None:
+    """Refuse to rank by what compares with nothing."""
+    if not bool(values.isfinite().all()):
+        raise MachineError(
+            "the model has diverged: its vectors or scores are not finite; lower "
+            "train.learning_rate"
+        )
 
 
 def _blocks(examples: Examples, size: int) -> Iterator[Examples]:
@@ -123,6 +129,7 @@ def _rank_block(
     everyone = torch.arange(len(block), device=device)
     asked = scores.pairs(torch.cat([everyone, row]), torch.cat([target, column]))
     mine, seen = asked[: len(block)], asked[len(block) :]
+    _refuse_diverged(mine)
     aim = mine
     if config.seen == "zero":
         aim = mine.index_fill(0, row[own], 0.0)
@@ -137,8 +144,7 @@ def _rank_block(
             above.index_add_(0, row, (limit < 0).long())
             equal.index_add_(0, row, (limit == 0).long())
     before = {"pessimistic": equal, "optimistic": torch.zeros_like(equal), "mean": equal / 2}
-    rank = 1.0 + above.double() + before[config.ties].double()
-    return rank.masked_fill(~mine.isfinite(), torch.nan)  # nothing compares with it
+    return 1.0 + above.double() + before[config.ties].double()
 
 
 def _seen_pairs(prepared: Prepared, block: Examples, shift: int) -> tuple[Tensor, Tensor]:

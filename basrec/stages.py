@@ -1,5 +1,6 @@
 """One training stage: epochs, validation, early stopping, checkpoints. Both stages run here."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from basrec.kernels import Kernels
 from basrec.model import Recommender
 from basrec.negatives import NegativeSampler
 from basrec.objectives import Objective
-from basrec.precision import precision_of
+from basrec.precision import autocast_of, products_of
 from basrec.prepared import Prepared
 from basrec.rng import generator, global_stream, stream_seed
 from basrec.run_folder import RunKeys, write_history
@@ -112,7 +113,7 @@ def _run_epoch(
             for name, value in losses.items():
                 totals[name] = totals.get(name, 0.0) + value.detach()
     means = {name: float(total) / num_batches for name, total in totals.items()}
-    if not all(map(_is_finite, means.values())):
+    if not all(map(math.isfinite, means.values())):
         raise MachineError(
             f"the loss is not finite in stage {at[0]}, epoch {at[1]}: {means}; "
             "lower train.learning_rate"
@@ -129,16 +130,13 @@ def take_step(
     precision: str = "float32",
 ) -> dict[str, torch.Tensor]:
     """Take one step down the sum of an objective's losses, and give them."""
-    with precision_of(precision, model.items.weight.device):
-        losses = objective(model, batch, draws)
-    adam.zero_grad(set_to_none=True)
-    torch.autograd.backward(torch.stack(list(losses.values())).sum())
+    with products_of(precision):
+        with autocast_of(precision, model.items.weight.device):
+            losses = objective(model, batch, draws)
+        adam.zero_grad(set_to_none=True)
+        torch.autograd.backward(torch.stack(list(losses.values())).sum())
     adam.step()
     return losses
-
-
-def _is_finite(value: float) -> bool:
-    return value - value == 0.0
 
 
 def _batches(work: Work, draws: torch.Generator, stage: int, epoch: int) -> Iterator[Batch]:

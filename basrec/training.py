@@ -82,7 +82,8 @@ def train(
     for split in HELD_OUT:
         if len(examples_of(data, split)) == 0:
             raise InputError(f"{prepared}: no {split} target under the split {data.split}")
-    sampler = build_sampler(data, config.train.negatives, config.model.extra_ids, device)
+    drawn = config.train.drawn_negatives > 0
+    sampler = build_sampler(data, config.train.negatives, config.model.extra_ids, device, drawn)
     with machine_errors(f"{out}: writing the run folder"):
         folder = open_work_folder(out, bool(resume))
         if resume == "auto":

@@ -33,7 +33,9 @@ class Trainer:
     def __init__(self, data: Prepared, config: TrainConfig, **adam: Any) -> None:
         self.data, self.config, train = data, config, config.train
         self.examples = examples_of(data, "train")
-        self.sampler = build_sampler(data, train.negatives, config.model.extra_ids, CPU)
+        self.sampler = build_sampler(
+            data, train.negatives, config.model.extra_ids, CPU, train.drawn_negatives > 0
+        )
         contest = Contest.of(train, data, self.sampler)
         self.stage = 1 if config.method == "base" else 2
         self.objective = main_objective(contest)

@@ -200,7 +200,7 @@ class NeighbourConfig(Section):
     similarity: Literal["iuf", "cosine"] = "iuf"
     """Cosine over users, each weighted by 1 / log(1 + number of its items) (ItemCF-IUF, what the
     reference uses), or plain cosine."""
-    top: Positive = 10
+    top: Annotated[int, Field(ge=1, le=32_767)] = 10
     """Neighbours kept for each item."""
 
 

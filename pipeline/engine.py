@@ -91,15 +91,19 @@ def write_batches(batches: Any, path: Path, schema: pa.Schema) -> int:
 
 def _row_groups(batches: Any, schema: pa.Schema) -> Iterator[pa.Table]:
     """Gather batches to tables of ROW_GROUP rows, the last one shorter."""
-    table = schema.empty_table()
+    parts: list[pa.Table] = []
+    waiting = 0
     for batch in batches:
-        part = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
-        table = pa.concat_tables([table, part])
-        while len(table) >= ROW_GROUP:
-            yield table.slice(0, ROW_GROUP)
-            table = table.slice(ROW_GROUP)
-    if len(table):
-        yield table
+        parts.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
+        waiting += len(batch)
+        if waiting < ROW_GROUP:
+            continue
+        table, whole = pa.concat_tables(parts), waiting - waiting % ROW_GROUP
+        for first in range(0, whole, ROW_GROUP):
+            yield table.slice(first, ROW_GROUP)
+        parts, waiting = [table.slice(whole)], waiting - whole
+    if waiting:
+        yield pa.concat_tables(parts)
 
 
 @contextmanager

@@ -50,5 +50,5 @@ def _tell(reason: str) -> None:
 
 def fitting(kernels: Kernels | None, tensor: Tensor) -> Kernels | None:
     """Give the kernels where there are some and they are compiled for this kind of tensor."""
-    fits = tensor.dtype == torch.float32 and tensor.device.type == "cpu"
-    return kernels if fits else None
+    is_fit = tensor.dtype == torch.float32 and tensor.device.type == "cpu"
+    return kernels if is_fit else None

@@ -37,8 +37,11 @@ HEADERS = ("lanes.h", "matrix.h", "attention.h", "norm.h")
 @cache
 def load_library() -> ctypes.CDLL | str:
     """Give the compiled kernels, or say why they cannot be compiled or loaded."""
-    name = os.environ.get("CXX", "g++")
-    compiler = shlex.split(name)
+    name = os.environ.get("CXX") or "g++"
+    try:
+        compiler = shlex.split(name)
+    except ValueError as exc:
+        return f"CXX = {name!r} is no command ({exc}); name a C++ compiler in it"
     if platform.system() != "Linux":
         return "they are built on Linux only"
     if not compiler or shutil.which(compiler[0]) is None:
@@ -58,7 +61,7 @@ def _load(compiler: list[str]) -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(place))
     except OSError:
-        place.unlink()
+        place.unlink(missing_ok=True)
         library = ctypes.CDLL(str(_compiled(compiler)))
     for function in (library.transformer_kept, library.ranking_panel):
         function.restype = ctypes.c_int64

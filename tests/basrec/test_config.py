@@ -37,3 +37,10 @@ def test_unknown_keys_and_changes_are_refused() -> None:
         TrainConfig.model_validate({"model": {"hidden": 3}})
     with pytest.raises(ValidationError, match="frozen"):
         ModelConfig().max_length = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_numbers_are_finite(value: float) -> None:
+    for section, key in (("train", "learning_rate"), ("augmentation", "alpha")):
+        with pytest.raises(ValidationError, match="finite"):
+            TrainConfig.model_validate({section: {key: value}})

@@ -67,3 +67,10 @@ def test_draws_equal_a_naive_count_when_histories_are_random(
     drawn = sampler.draw(users, 1, generator(2, "draws")).view(40, 200)
     for user, sequence in enumerate(sequences):
         assert set(drawn[user].tolist()) <= set(range(1, 31)) - set(sequence)
+
+
+def test_a_user_with_every_item_matters_only_where_negatives_are_drawn() -> None:
+    full = make([[1, 2, 3, 4, 5]], 5)
+    sampler = build_sampler(full, "history", False, CPU, draws=False)
+    assert sampler.draw(torch.tensor([0, 0]), 0, generator(1, "draws")).shape == (0, 2)
+    assert sampler.known.tolist() == [5] and len(sampler.keys) == 0

@@ -1,5 +1,7 @@
 """Ranks by counting against a naive full sort, policy by policy."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
@@ -142,11 +144,18 @@ def test_top_items_of_nobody_are_none() -> None:
 @pytest.mark.parametrize("way", ["plain", "auto"])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_a_model_that_has_diverged_is_not_ranked(way: str, value: float) -> None:
-    model, prepared = make(kernels=choose_kernels(way, torch.device("cpu"))), make_prepared()
-    with torch.no_grad():
-        model.items.weight[5] = value
-    with pytest.raises(MachineError, match=r"the model has diverged; lower train\.learning_rate"):
-        rank_targets(model, prepared, examples_of(prepared, "test"), EvaluationConfig())
+    kernels, prepared = choose_kernels(way, torch.device("cpu")), make_prepared()
+    one = examples_of(prepared, "test").take(torch.tensor([0]))  # inputs 1 2 3 4, target 5
+    for spoil in ("items", "backbone"):
+        model = make(kernels=kernels)
+        with torch.no_grad():
+            if spoil == "items":
+                model.items.weight[6] = value  # neither read nor aimed at
+            else:
+                model.backbone.positions.weight[-1] = value
+        for work in (rank_targets, partial(top_items, most=2)):
+            with pytest.raises(MachineError, match=r"has diverged: .* lower train\.learning_rate"):
+                work(model, prepared, one, config=EvaluationConfig())
 
 
 def test_at_least_one_item_is_asked_for() -> None:

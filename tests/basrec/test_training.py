@@ -231,7 +231,7 @@ def test_a_full_disk_is_the_machine_s_fault(
 def test_a_loss_that_is_not_finite_stops_the_run(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "_is_finite", lambda value: False)
+    monkeypatch.setattr(stages.math, "isfinite", lambda value: False)
     with pytest.raises(MachineError, match="not finite in stage 1, epoch 1"):
         train(folder, tmp_path / "run", config())
 

@@ -107,3 +107,20 @@ def test_only_whole_tensors_of_known_types_are_handed_over() -> None:
     for tensor in (torch.zeros(2, dtype=torch.float64), torch.zeros(2, 3).T):
         with pytest.raises(TypeError, match="whole float32 and int64 tensors"):
             address(tensor)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_compiler_name_that_cannot_be_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CXX", 'g++ "')
+    assert choose_kernels("auto", CPU) is None
+    assert "is no command (No closing quotation)" in caplog.text
+
+
+@pytest.mark.usefixtures("fresh")
+def test_an_empty_compiler_name_is_none_at_all(
+    monkeypatch: pytest.MonkeyPatch, kernels: Kernels
+) -> None:
+    monkeypatch.setenv("CXX", "")
+    assert choose_kernels("compiled", CPU) is not None

@@ -1,0 +1,29 @@
+"""What the engine writes."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import engine
+
+
+def test_the_bytes_do_not_depend_on_how_rows_are_cut_into_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ROW_GROUP", 10)
+    schema = pa.schema([("n", pa.int64())])
+    told = []
+    for size in (1, 3, 10, 25, 35):
+        starts = range(0, 35, size)
+        batches = [
+            pa.record_batch([pa.array(range(s, min(s + size, 35)))], names=["n"]) for s in starts
+        ]
+        path = tmp_path / f"{size}.parquet"
+        assert engine.write_batches(batches, path, schema) == 35
+        told.append(path.read_bytes())
+        rows = [pq.ParquetFile(path).metadata.row_group(k).num_rows for k in range(4)]
+        assert rows == [10, 10, 10, 5]
+    assert len(set(told)) == 1
+    assert engine.write_batches([], tmp_path / "none.parquet", schema) == 0
