@@ -6,58 +6,26 @@ The defaults are the preset `paper`: what the equations of the paper say
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
-Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
-Dropout = Annotated[float, Field(ge=0.0, le=0.99)]
+from basrec.augmentation_config import AugmentationConfig
+from basrec.model_config import ModelConfig
+from basrec.section import Count, Positive, Scale, Section, Share
 
-
-class Section(BaseModel):
-    """A part of the config: frozen, finite, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class SASRecOptions(Section):
-    """SASRec's own sizes; defaults from the published settings for BASRec."""
-
-    layers: Positive = 2
-    heads: Positive = 2
-    inner_size: Positive = 256
-    """Width of the feed-forward part; four times the embedding size, as in BERT."""
-
-
-class ModelConfig(Section):
-    """What is trained."""
-
-    backbone: str = "sasrec"
-    embedding_size: Positive = 64
-    max_length: Annotated[int, Field(ge=1, le=4096)] = 50
-    """Inputs keep their last `max_length` items."""
-    dropout: Dropout = 0.2
-    attention_dropout: Dropout = 0.2
-    initializer_range: Annotated[float, Field(gt=0.0)] = 0.02
-    """Standard deviation of the initial weights."""
-    extra_ids: bool = False
-    """Let two ids that are no items take part, as the reference does: 0 and num_items + 1 are
-    ranked, and num_items + 1 is drawn as a negative."""
-    sasrec: SASRecOptions = SASRecOptions()
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        if self.embedding_size % self.sasrec.heads:
-            raise ValueError(
-                f"sasrec.heads = {self.sasrec.heads} does not divide "
-                f"embedding_size = {self.embedding_size}"
-            )
-        return self
+__all__ = [
+    "AugmentationConfig",
+    "EvaluationConfig",
+    "ModelConfig",
+    "StageConfig",
+    "TrainConfig",
+    "TrainSection",
+]
 
 
 class StageConfig(Section):
     """One training stage, ended by early stopping on validation NDCG@20."""
 
-    epochs: Annotated[int, Field(ge=0)] = 200
+    epochs: Count = 200
     """The most epochs."""
     patience: Positive = 20
     """Stop after so many validations in a row without a new best."""
@@ -69,7 +37,7 @@ class TrainSection(Section):
     """How it is trained."""
 
     batch_size: Positive = 256
-    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
+    learning_rate: Scale = 1e-3
     """Adam's; betas (0.9, 0.999), no weight decay."""
     negatives: Literal["history", "train", "any"] = "history"
     """What a negative may not be: any item of the user's whole history, test item included (the
@@ -82,7 +50,7 @@ class TrainSection(Section):
     loss: Literal["bce", "gbce", "bpr", "sampled_softmax", "ce"] = "bce"
     """Binary cross-entropy (the paper), the same generalised, Bayesian personalised ranking,
     softmax over a sample, or softmax over the whole catalogue."""
-    gbce_calibration: Annotated[float, Field(ge=0.0, le=1.0)] = 0.75
+    gbce_calibration: Share = 0.75
     """How far `gbce` makes up for sampling: 0 not at all, 1 gives calibrated scores."""
     precision: Literal["float32", "tf32", "bf16"] = "float32"
     """Of matrix products in training; weights, sums and the ranking stay float32. tf32 is for CUDA;
@@ -117,40 +85,6 @@ class TrainSection(Section):
         return self
 
 
-class AugmentationConfig(Section):
-    """BASRec's second stage."""
-
-    alpha: Annotated[float, Field(gt=0.0)] = 0.4
-    """Mixing weights are Beta(alpha, alpha)."""
-    rate: tuple[Probability, Annotated[float, Field(gt=0.0, le=1.0)]] = (0.2, 0.7)
-    """[a, b]: the share of a sequence that an operator edits is Uniform(a, b) (Eq. 4)."""
-    pairs: Positive = 1
-    """Two edited copies a sequence for each pair."""
-    mixes: Positive = 1
-    """Item-wise mixes, and as many feature-wise ones, each with its own shuffle."""
-    operators: Annotated[tuple[str, ...], Field(min_length=1)] = ("reorder", "substitute")
-    choice: Literal["each", "random"] = "each"
-    """Each copy's operator: the operators in turn, or drawn anew for each sequence."""
-    substitute_at_least: Annotated[int, Field(ge=0)] = 0
-    """M-Substitute edits at least so many items (the reference: 1)."""
-    edit: Literal["window", "whole"] = "window"
-    """Operators edit the last `max_length` items, or the whole training input before the cut."""
-    without_neighbour: Literal["keep", "random"] = "keep"
-    """What M-Substitute puts in place of an item that has no neighbour."""
-    weight: Literal["sequence", "batch_sum", "log"] = "sequence"
-    """Weight of an edited copy's loss: its own (Eq. 9, 14); the sum over the batch, which is what
-    the reference's broadcasting does; or its own with the min-max taken over logarithms."""
-    partner_padding: Literal["encode", "shared", "zero", "skip"] = "shared"
-    """Where a partner has no item in the cross-sequence mix: its own encoder output there (the
-    reference), the output for an all-padding sequence, zeros, or no mix at that position."""
-
-    @model_validator(mode="after")
-    def _rate_is_an_interval(self) -> Self:
-        if self.rate[0] > self.rate[1]:
-            raise ValueError(f"rate = {list(self.rate)}: the first must not exceed the second")
-        return self
-
-
 class EvaluationConfig(Section):
     """How a recommender is judged: full ranking over all items."""
 
@@ -166,7 +100,8 @@ class EvaluationConfig(Section):
 class TrainConfig(Section):
     """All of it; one run is this config, a prepared folder and nothing else."""
 
-    method: Literal["base", "basrec"] = "basrec"
+    method: str = "basrec"
+    """`base`, or one of the augmenters."""
     preset: Literal["paper", "reference", "strict"] = "paper"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"

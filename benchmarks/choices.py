@@ -81,7 +81,7 @@ def bf16_error(prepared: Prepared) -> dict[str, float]:
     told = {}
     exact: list[Tensor] = []
     for name, dtype in (("float64", torch.float64), ("float32", None), ("bf16", None)):
-        overrides = ["kernels=plain", "model.dropout=0", "model.attention_dropout=0"]
+        overrides = ["kernels=plain", "model.dropout=0", "model.sasrec.attention_dropout=0"]
         overrides.append(f"train.precision={'bf16' if name == 'bf16' else 'float32'}")
         trainer = Trainer(prepared, published("base", *overrides))
         model = trainer.model.to(dtype)

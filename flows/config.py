@@ -54,7 +54,7 @@ class RunConfig(BaseModel):
     @classmethod
     def _methods_are_known(cls, value: list[str]) -> list[str]:
         for method in value:
-            TrainConfig(method=method)  # type: ignore[arg-type]
+            TrainConfig(method=method)
         if len(set(value)) < len(value):
             raise ValueError("each method may be named once")
         return value

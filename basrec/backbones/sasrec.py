@@ -94,7 +94,7 @@ class SASRec(nn.Module):
     def _dropout(self) -> tuple[float, float]:
         """Give the dropout in force, of vectors and of attention."""
         config = self.config
-        return (config.dropout, config.attention_dropout) if self.training else (0.0, 0.0)
+        return (config.dropout, config.sasrec.attention_dropout) if self.training else (0.0, 0.0)
 
     def _encode(self, vectors: Tensor, slot: Tensor, attend: Attend) -> Tensor:
         vectors = self.norm(vectors + self.positions(slot))

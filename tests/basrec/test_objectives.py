@@ -32,7 +32,7 @@ def make_model(num_items: int, kernels: Kernels | None = None) -> Recommender:
         embedding_size=8,
         max_length=SLOTS,
         dropout=0.0,
-        attention_dropout=0.0,
+        sasrec={"attention_dropout": 0.0},
         initializer_range=0.3,
     )
     return build_recommender(num_items, config, generator(1, "weights"), kernels).double()

@@ -161,7 +161,7 @@ def test_first_validation_leaves_out_the_epochs_before(folder: Path, tmp_path: P
         {"model": {"embedding_size": 16}},
         {"model": {"max_length": 4}},
         {"model": {"dropout": 0.5}},
-        {"model": {"attention_dropout": 0.5}},
+        {"model": {"sasrec": {"attention_dropout": 0.5}}},
         {"model": {"initializer_range": 0.1}},
         {"model": {"extra_ids": True}},
         {"model": {"sasrec": {"layers": 1}}},

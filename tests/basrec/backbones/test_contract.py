@@ -19,7 +19,7 @@ def make(name: str, dropout: float = 0.0) -> Recommender:
         embedding_size=8,
         max_length=12,
         dropout=dropout,
-        attention_dropout=dropout,
+        sasrec={"attention_dropout": dropout},
         initializer_range=0.3,
     )
     return build_recommender(30, config, generator(1, "weights")).double()

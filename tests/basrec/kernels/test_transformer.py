@@ -18,7 +18,8 @@ SLOTS = 70
 
 
 def make_encoder(kernels: Kernels | None, **options: Any) -> SASRec:
-    values = {"embedding_size": 64, "max_length": SLOTS, "dropout": 0.0, "attention_dropout": 0.0}
+    own = {"attention_dropout": 0.0} | options.pop("sasrec", {})
+    values = {"embedding_size": 64, "max_length": SLOTS, "dropout": 0.0, "sasrec": own}
     encoder = SASRec(ModelConfig.model_validate(values | options), kernels)
     stream = generator(1, "weights")
     with torch.no_grad():
@@ -67,7 +68,7 @@ def test_transformer_equals_the_plain_one(
 def test_results_hold_for_any_number_of_threads(kernels: Kernels, threads: int) -> None:
     lengths = torch.arange(1, SLOTS)
     vectors = make_rows(64, False, lengths)
-    fused = make_encoder(kernels, dropout=0.2, attention_dropout=0.3)
+    fused = make_encoder(kernels, dropout=0.2, sasrec={"attention_dropout": 0.3})
     before = torch.get_num_threads()
     told = []
     for number in (1, threads, threads):
@@ -84,7 +85,7 @@ def test_slopes_fit_the_outputs_under_dropout(kernels: Kernels) -> None:
     # The backward pass must find the forward pass's masks again: compare with a difference.
     lengths = torch.tensor([3, 9, 20])
     vectors = make_rows(64, False, lengths).requires_grad_()
-    fused = make_encoder(kernels, dropout=0.3, attention_dropout=0.4)
+    fused = make_encoder(kernels, dropout=0.3, sasrec={"attention_dropout": 0.4})
     direction = torch.randn(vectors.shape, generator=torch.Generator().manual_seed(4))
 
     def value(moved: Tensor) -> Tensor:
