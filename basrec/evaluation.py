@@ -15,8 +15,9 @@ from basrec.kernels import choose_kernels
 from basrec.metrics import metrics_of
 from basrec.model import Recommender
 from basrec.prepared import Prepared, read_prepared
+from basrec.prior_file import with_prior
 from basrec.ranking import rank_targets
-from basrec.run_folder import read_config
+from basrec.run_folder import GENERATED, read_config
 from basrec.split import Split, examples_of
 
 
@@ -36,7 +37,7 @@ def evaluate(
     """
     config, trained_on = read_config(run)
     where = choose_device(device or config.device)
-    data = read_prepared(prepared or trained_on).to(where)
+    data = with_prior(read_prepared(prepared or trained_on), run / GENERATED).to(where)
     rule = read_metrics(run).get("policy", {}).get("split", data.split)
     if rule["rule"] != data.split["rule"]:
         raise InputError(

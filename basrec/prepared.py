@@ -16,6 +16,7 @@ from torch import Tensor
 
 from basrec.errors import InputError
 from basrec.files import digest_file, read_json
+from basrec.prior import Prior
 
 SPLIT_NUMBERS: dict[str, tuple[str, ...]] = {
     "leave_one_out": (),
@@ -47,7 +48,7 @@ class Prepared:
     """The sequences of all users, one after the other, and each item's most similar item.
 
     Shapes: items (N,), offsets (U + 1,), neighbour (V + 1,), where 0 means none. `split` is the
-    rule by which `bounds` came about.
+    rule by which `bounds` came about; `prior` holds what was generated to come before.
     """
 
     items: Tensor
@@ -57,6 +58,7 @@ class Prepared:
     digests: dict[str, str]
     split: dict[str, Any] = field(default_factory=lambda: {"rule": "leave_one_out"})
     own_bounds: Bounds | None = None
+    prior: Prior | None = None
 
     @property
     def bounds(self) -> Bounds:
@@ -71,7 +73,8 @@ class Prepared:
     def to(self, device: torch.device) -> "Prepared":
         """Move what the device works on; offsets stay on the host, which plans the batches."""
         items, neighbour = self.items.to(device), self.neighbour.to(device)
-        return replace(self, items=items, neighbour=neighbour)
+        prior = self.prior.to(device) if self.prior else None
+        return replace(self, items=items, neighbour=neighbour, prior=prior)
 
 
 def read_prepared(folder: Path) -> Prepared:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from basrec.config import EvaluationConfig
 from basrec.errors import MachineError
+from basrec.inputs import read_inputs
 from basrec.kernels import fitting
 from basrec.model import Recommender
 from basrec.packed import Packed
@@ -107,10 +108,8 @@ def _blocks(examples: Examples, size: int) -> Iterator[Examples]:
 def encode_last(model: Recommender, prepared: Prepared, examples: Examples) -> Tensor:
     """Encode each input and give its last output (R, D)."""
     device = prepared.items.device
-    cut = examples.cut(model.config.max_length)
-    layout = Packed.of(cut.length)
-    items = prepared.items[layout.flat(cut.start).to(device)]
-    return model(items, layout.lengths)[layout.last.to(device)]
+    inputs = read_inputs(prepared, examples, model.config.max_length)
+    return model(inputs.items, inputs.layout.lengths)[inputs.layout.last.to(device)]
 
 
 def _rank_block(

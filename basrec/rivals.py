@@ -127,7 +127,7 @@ class Contest:
         known = torch.zeros(len(users), len(items) + 1, dtype=torch.bool, device=device)
         sequence = layout.sequence.to(device, non_blocking=True)
         known[sequence, column[self.prepared.items[place]]] = True
-        return known[batch.layout.sequence.to(device, non_blocking=True), :-1]
+        return known[batch.aimed.sequence.to(device, non_blocking=True), :-1]
 
 
 def _target_shares(prepared: Prepared) -> Tensor:

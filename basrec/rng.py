@@ -11,8 +11,15 @@ from typing import Literal
 import numpy as np
 import torch
 
-Purpose = Literal["weights", "shuffle", "draws", "dropout"]
-PURPOSES: dict[Purpose, int] = {"weights": 0, "shuffle": 1, "draws": 2, "dropout": 3}
+Purpose = Literal["weights", "shuffle", "draws", "dropout", "generated", "watched"]
+PURPOSES: dict[Purpose, int] = {
+    "weights": 0,
+    "shuffle": 1,
+    "draws": 2,
+    "dropout": 3,
+    "generated": 4,
+    "watched": 5,
+}
 
 
 def stream_seed(seed: int, purpose: Purpose, stage: int = 0, epoch: int = 0) -> int:

@@ -19,8 +19,11 @@ import yaml
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.files import digest_file, digest_value, read_json, write_json, write_whole
+from basrec.prior_file import PRIOR_FILE
 
 OUTPUTS = ("config.yaml", "metrics.json", "history.jsonl", "model.safetensors", "checkpoint.pt")
+GENERATED = "generated"
+"""The folder within a run that holds what its method generated, where it does."""
 NOT_TRAINING = ("report.py",)
 """Modules whose change does not change a run's result."""
 
@@ -159,13 +162,14 @@ def write_manifest(
     folder: Path, keys: RunKeys, config: TrainConfig, digests: dict[str, str], seconds: float
 ) -> dict[str, Any]:
     """Write the manifest of a finished run: keys, inputs, outputs and time."""
+    files = (*OUTPUTS, f"{GENERATED}/{PRIOR_FILE}")
     manifest = {
         "stage": "train",
         "key": keys.run,
         "stage1_key": keys.stage1,
         "config": config.model_dump(mode="json"),
         "inputs": digests,
-        "outputs": {name: digest_file(folder / name) for name in OUTPUTS},
+        "outputs": {n: digest_file(folder / n) for n in files if (folder / n).exists()},
         "seconds": round(seconds, 3),
     }
     write_json(folder / "manifest.json", manifest)

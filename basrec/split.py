@@ -49,6 +49,17 @@ class Examples:
         return Examples(self.user, self.start + self.length - kept, kept)
 
 
+def prefixes_of(examples: Examples) -> Examples:
+    """Give every prefix of every example, each with the item after it as its one target.
+
+    That is how an encoder is trained whose output at a position depends on later ones.
+    """
+    rows = torch.repeat_interleave(torch.arange(len(examples)), examples.length)
+    ends = examples.length.cumsum(0)
+    length = torch.arange(len(rows)) - (ends - examples.length)[rows] + 1
+    return Examples(examples.user[rows], examples.start[rows], length)
+
+
 def examples_of(prepared: Prepared, split: Split) -> Examples:
     """Give the examples of a split, in the order of the users and of their targets.
 

@@ -9,20 +9,19 @@ from typing import Any
 
 import torch
 
-from basrec.batches import Batch, draw_batches
+from basrec.batches import Aim, Batch, draw_batches
 from basrec.checkpoint import Progress, copy_weights, save_checkpoint
 from basrec.config import StageConfig, TrainConfig
 from basrec.early_stopping import MONITOR
 from basrec.errors import MachineError
 from basrec.evaluation import measure
-from basrec.kernels import Kernels
 from basrec.model import Recommender
 from basrec.negatives import NegativeSampler
 from basrec.objectives import Objective
 from basrec.precision import autocast_of, products_of
 from basrec.prepared import Prepared
 from basrec.rng import generator, global_stream, stream_seed
-from basrec.run_folder import RunKeys, write_history
+from basrec.run_folder import write_history
 from basrec.split import Examples
 
 OnEpoch = Callable[[dict[str, Any]], None]
@@ -33,21 +32,28 @@ class Work:
     """What stays the same through a run."""
 
     config: TrainConfig
-    keys: RunKeys
+    key: str
     prepared: Prepared
-    examples: Examples
     sampler: NegativeSampler
     device: torch.device
-    kernels: Kernels | None
     folder: Path
     on_epoch: OnEpoch
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a stage goes through in an epoch, and what it minimises."""
+
+    examples: Examples
+    aim: Aim
+    objective: Objective
 
 
 def save_progress(
     work: Work, progress: Progress, model: Recommender, adam: torch.optim.Adam
 ) -> None:
     """Write the checkpoint of a run."""
-    save_checkpoint(work.folder / "checkpoint.pt", work.keys.run, progress, model, adam)
+    save_checkpoint(work.folder / "checkpoint.pt", work.key, progress, model, adam)
 
 
 def run_stage(
@@ -56,14 +62,14 @@ def run_stage(
     model: Recommender,
     adam: torch.optim.Adam,
     stage: StageConfig,
-    objective: Objective,
+    plan: Plan,
 ) -> None:
     """Train until patience or epochs run out, and leave the model with its best weights."""
     saved_at = time.monotonic()
     while progress.epoch < stage.epochs and not progress.stopping.should_stop:
         started = time.monotonic()
         progress.epoch += 1
-        losses = _run_epoch(work, progress, model, adam, objective)
+        losses = _run_epoch(work, progress, model, adam, plan)
         due = progress.epoch >= stage.first_validation or progress.epoch == stage.epochs
         line = {
             "stage": progress.stage,
@@ -98,7 +104,7 @@ def _run_epoch(
     progress: Progress,
     model: Recommender,
     adam: torch.optim.Adam,
-    objective: Objective,
+    plan: Plan,
 ) -> dict[str, float]:
     """Go once through the training examples, giving the mean of each loss over the batches."""
     config, at = work.config, (progress.stage, progress.epoch)
@@ -107,8 +113,8 @@ def _run_epoch(
     num_batches = 0
     model.train()
     with global_stream(stream_seed(config.seed, "dropout", *at), work.device):
-        for batch in _batches(work, draws, *at):
-            losses = take_step(model, adam, objective, batch, draws, config.train.precision)
+        for batch in _batches(work, plan, draws, *at):
+            losses = take_step(model, adam, plan.objective, batch, draws, config.train.precision)
             num_batches += 1
             for name, value in losses.items():
                 totals[name] = totals.get(name, 0.0) + value.detach()
@@ -139,15 +145,18 @@ def take_step(
     return losses
 
 
-def _batches(work: Work, draws: torch.Generator, stage: int, epoch: int) -> Iterator[Batch]:
+def _batches(
+    work: Work, plan: Plan, draws: torch.Generator, stage: int, epoch: int
+) -> Iterator[Batch]:
     shuffle = generator(work.config.seed, "shuffle", stage, epoch)
     return draw_batches(
         work.prepared,
-        work.examples,
+        plan.examples,
         work.sampler,
         work.config.train.batch_size,
         work.config.train.drawn_negatives,
         work.config.model.max_length,
         shuffle,
         draws,
+        plan.aim,
     )

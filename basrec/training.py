@@ -1,13 +1,14 @@
-"""Train: stage 1 on the main loss, stage 2 with BASRec from stage 1's best weights."""
+"""Train: one stage with an augmenter, or stage 1 plain and stage 2 with it from stage 1's best weights."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from basrec.augmentation import check_operators
-from basrec.backbones import check_backbone
+from basrec.augmentation import Augmenter
 from basrec.checkpoint import (
     Progress,
     copy_weights,
@@ -15,20 +16,20 @@ from basrec.checkpoint import (
     load_checkpoint,
 )
 from basrec.config import TrainConfig
-from basrec.devices import choose_device
 from basrec.early_stopping import EarlyStopping
 from basrec.errors import InputError
 from basrec.evaluation import measure, read_metrics, read_weights, write_metrics
 from basrec.files import machine_errors, write_whole
-from basrec.kernels import Kernels, choose_kernels
+from basrec.generation import WEIGHTS, generation_key, run_generation
+from basrec.job import Job, open_job
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
-from basrec.objectives import basrec_objective, main_objective
-from basrec.precision import check_precision
-from basrec.prepared import read_prepared
+from basrec.prior_file import with_prior
 from basrec.rivals import Contest
 from basrec.rng import generator
 from basrec.run_folder import (
+    GENERATED,
+    RunKeys,
     find_finished,
     open_work_folder,
     publish,
@@ -39,8 +40,8 @@ from basrec.run_folder import (
     write_history,
     write_manifest,
 )
-from basrec.split import HELD_OUT, examples_of
-from basrec.stages import OnEpoch, Work, run_stage, save_progress
+from basrec.split import examples_of, prefixes_of
+from basrec.stages import OnEpoch, Plan, Work, run_stage, save_progress
 
 
 def train(
@@ -50,78 +51,99 @@ def train(
     *,
     resume: bool | Literal["auto"] = False,
     start_from: Path | None = None,
+    generated: Path | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
     """Train a recommender on a prepared folder and write the run folder `out`.
 
     A finished run with the same config, data and code is reused. `resume` goes on from the
     checkpoint of a killed run, to the same result; "auto" starts afresh where there is none of this
-    very run. `start_from` takes stage 1 from a finished run
-    that has the same one. `on_epoch` is given every line of the history as it comes.
+    very run. `start_from` takes stage 1 from a finished run that has the same one. `generated` is
+    the folder of 'basrec generate' with this config; without it a method that needs one makes it
+    within the run. `on_epoch` is given every line of the history as it comes.
     Errors: InputError for a wrong call, config or folder; MachineError where the machine fails.
     """
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
-    check_backbone(config.model.backbone)
-    device, kernels = choose_machine(config)
-    told = {"device": device.type, "kernels": "compiled" if kernels else "plain"}
-    config = config.model_copy(update=told)
-    data = read_prepared(prepared).to(device)
-    if config.method != "base":
-        check_operators(config.augmentation.operators, "neighbours.parquet" in data.digests)
-    keys = run_keys(config, data.digests)
+    job = open_job(prepared, config)
+    _check_call(job, start_from, generated)
+    keys = run_keys(job.config, job.prepared.digests)
     finished = find_finished(out, keys.run)
     if finished:
         return finished
-    examples = examples_of(data, "train")
-    if len(examples) == 0:
-        raise InputError(
-            f"{prepared}: no user has the interactions that training needs under the split "
-            f"{data.split} (leave_one_out: 4)"
-        )
-    for split in HELD_OUT:
-        if len(examples_of(data, split)) == 0:
-            raise InputError(f"{prepared}: no {split} target under the split {data.split}")
-    drawn = config.train.drawn_negatives > 0
-    sampler = build_sampler(data, config.train.negatives, config.model.extra_ids, device, drawn)
     with machine_errors(f"{out}: writing the run folder"):
         folder = open_work_folder(out, bool(resume))
         if resume == "auto":
             drop_foreign_checkpoint(folder / "checkpoint.pt", keys.run)
-        work = Work(
-            config,
-            keys,
-            data,
-            examples,
-            sampler,
-            device,
-            kernels,
-            folder,
-            on_epoch or (lambda line: None),
-        )
-        write_config(folder, config, prepared)
-        write_environment(folder, device)
-        progress = _run_stages(work, start_from)
-        manifest = write_manifest(folder, keys, config, data.digests, progress.seconds)
+        if job.augmenter.has_prior:
+            job = _with_generated(job, prepared, folder, generated, on_epoch)
+        work = _work(job, keys, folder, on_epoch or (lambda line: None))
+        write_config(folder, job.config, prepared)
+        write_environment(folder, job.device)
+        progress = _run_stages(job, work, start_from)
+        inputs = job.prepared.digests
+        manifest = write_manifest(folder, keys, job.config, inputs, progress.seconds)
         publish(folder, out)
     return manifest
 
 
-def choose_machine(config: TrainConfig) -> tuple[torch.device, Kernels | None]:
-    """Give device and kernels that the config asks for, or refuse what this machine has not."""
-    device = choose_device(config.device)
-    check_precision(config.train.precision, device)
-    return device, choose_kernels(config.kernels, device, config.train.precision)
+def _check_call(job: Job, start_from: Path | None, generated: Path | None) -> None:
+    """Refuse what the method would not read."""
+    if start_from and not job.augmenter.two_stages:
+        raise InputError(
+            f"--start-from {start_from}: method {job.config.method} has no second stage here; "
+            "leave it out"
+        )
+    if generated and not job.augmenter.has_prior:
+        raise InputError(
+            f"--generated {generated}: method {job.config.method} reads no generated items; "
+            "leave it out"
+        )
+    if generated and find_finished(generated, generation_key(job)) is None:
+        raise InputError(
+            f"{generated}: not generated with this config, data and code; make it with "
+            "'basrec generate', or leave --generated out"
+        )
 
 
-def _run_stages(work: Work, start_from: Path | None) -> Progress:
-    """Run what is left of both stages, then measure and save the result."""
-    config = work.config
-    weights = generator(config.seed, "weights")
-    model = build_recommender(work.prepared.num_items, config.model, weights, work.kernels)
-    model = model.to(work.device)
+def _with_generated(
+    job: Job, prepared: Path, folder: Path, generated: Path | None, on_epoch: OnEpoch | None
+) -> Job:
+    """Put generated items before the users' own, and keep them in the run."""
+    place = folder / GENERATED
+    if generated:
+        shutil.copytree(generated, place, dirs_exist_ok=True)
+    else:
+        run_generation(job, prepared, place, True, on_epoch)
+    return replace(job, prepared=with_prior(job.prepared, place))
+
+
+def _work(job: Job, keys: RunKeys, folder: Path, on_epoch: OnEpoch) -> Work:
+    config = job.config
+    sampler = build_sampler(
+        job.prepared,
+        config.train.negatives,
+        config.model.extra_ids,
+        job.device,
+        config.train.drawn_negatives > 0,
+    )
+    return Work(config, keys.run, job.prepared, sampler, job.device, folder, on_epoch)
+
+
+def plan_of(augmenter: Augmenter, work: Work, model: Recommender) -> Plan:
+    """Plan a stage: its examples, the positions that aim, and what is minimised."""
+    examples = augmenter.examples(work.prepared, examples_of(work.prepared, "train"))
+    causal = model.backbone.causal
+    contest = Contest.of(work.config.train, work.prepared, work.sampler)
+    objective = augmenter.objective(work.prepared, contest)
+    examples = examples if causal else prefixes_of(examples)
+    return Plan(examples, augmenter.aim(causal), objective)
+
+
+def _run_stages(job: Job, work: Work, start_from: Path | None) -> Progress:
+    """Run what is left of the stages, then measure and save the result."""
+    config, augmenter = work.config, job.augmenter
+    model = _new_model(job, work.folder)
     progress = Progress(stopping=EarlyStopping(config.train.stage1.patience))
-    saved = load_checkpoint(work.folder / "checkpoint.pt", work.keys.run)
+    saved = load_checkpoint(work.folder / "checkpoint.pt", work.key)
     adam_state = None
     if saved:
         progress, state, adam_state = saved
@@ -131,20 +153,28 @@ def _run_stages(work: Work, start_from: Path | None) -> Progress:
     adam = _new_adam(model, config)
     if adam_state:
         adam.load_state_dict(adam_state)
-    contest = Contest.of(config.train, work.prepared, work.sampler)
     if progress.stage == 1:
-        objective = main_objective(contest)
-        run_stage(work, progress, model, adam, config.train.stage1, objective)
-        if config.method != "base":
+        first = Augmenter(config) if augmenter.two_stages else augmenter
+        run_stage(work, progress, model, adam, config.train.stage1, plan_of(first, work, model))
+        if augmenter.two_stages:
             _begin_stage2(work, progress, model)
             adam = _new_adam(model, config)  # the second stage starts afresh
             save_progress(work, progress, model, adam)
-    if config.method != "base":
-        objective = basrec_objective(work.prepared, config.augmentation, contest)
-        run_stage(work, progress, model, adam, config.train.stage2, objective)
+    if progress.stage == 2:
+        run_stage(work, progress, model, adam, config.train.stage2, plan_of(augmenter, work, model))
     save_progress(work, progress, model, adam)
     _save_result(work, progress, model)
     return progress
+
+
+def _new_model(job: Job, folder: Path) -> Recommender:
+    """Make the model with fresh weights, or with those that the generating stage has trained."""
+    stream = generator(job.config.seed, "weights")
+    model = build_recommender(job.prepared.num_items, job.config.model, stream, job.kernels)
+    trained = folder / GENERATED / WEIGHTS
+    if job.augmenter.has_prior and trained.exists():
+        model.load_state_dict(load_file(trained))
+    return model.to(job.device)
 
 
 def _new_adam(model: Recommender, config: TrainConfig) -> torch.optim.Adam:

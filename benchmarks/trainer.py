@@ -5,12 +5,12 @@ from typing import Any
 
 import torch
 
+from basrec.augmentation import build_augmenter
 from basrec.batches import Batch, draw_batches
 from basrec.config import TrainConfig
 from basrec.kernels import choose_kernels
 from basrec.model import build_recommender
 from basrec.negatives import build_sampler
-from basrec.objectives import basrec_objective, main_objective
 from basrec.prepared import Prepared
 from basrec.rivals import Contest
 from basrec.rng import generator
@@ -38,9 +38,7 @@ class Trainer:
         )
         contest = Contest.of(train, data, self.sampler)
         self.stage = 1 if config.method == "base" else 2
-        self.objective = main_objective(contest)
-        if self.stage == 2:
-            self.objective = basrec_objective(data, config.augmentation, contest)
+        self.objective = build_augmenter(config).objective(data, contest)
         kernels = choose_kernels(config.kernels, CPU, train.precision)
         weights = generator(config.seed, "weights")
         self.model = build_recommender(data.num_items, config.model, weights, kernels)

@@ -25,16 +25,15 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
     """Run one of the flows and print its result."""
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
-    from basrec.backbones import check_backbone
-    from basrec.training import choose_machine
+    from basrec.job import check_config
     from flows.passports import show_passport_table
     from flows.rebuild import FLOWS
     from flows.show import show_result
 
     if name not in FLOWS:
         raise InputError(f"--flow {name!r} is not known; known: {', '.join(FLOWS)}")
-    check_backbone(config.training.model.backbone)
-    choose_machine(config.training)
+    for method in config.methods:
+        check_config(config.for_method(method))
     FLOWS[name](config, data)
     if name in ("rebuild", "evaluate", "train"):
         show_result(config, data, with_report=name != "train")

@@ -1,27 +1,38 @@
-"""BASRec's augmentation: operators that edit a sequence, and the two branches built on them.
+"""Augmenters, known by name: methods that make training data or losses out of the sequences.
 
-An operator edits packed items. It keeps every length, uses known items only, and leaves its input
-as it is. To add one: one file here, one line in OPERATORS.
+To add one: one file here, one line in AUGMENTERS.
 """
 
-from basrec.augmentation.operators import Catalogue, Operator
-from basrec.augmentation.reorder import reorder
-from basrec.augmentation.substitute import substitute
+from collections.abc import Callable
+
+from basrec.augmentation.augmenter import Augmenter
+from basrec.augmentation.basrec import BASRec
+from basrec.augmentation.operators import OPERATORS
+from basrec.config import TrainConfig
 from basrec.errors import InputError
 
-__all__ = ["OPERATORS", "Catalogue", "Operator", "check_operators"]
+__all__ = ["AUGMENTERS", "OPERATORS", "Augmenter", "build_augmenter", "check_neighbours"]
 
-OPERATORS: dict[str, Operator] = {"reorder": reorder, "substitute": substitute}
+AUGMENTERS: dict[str, Callable[[TrainConfig], Augmenter]] = {"base": Augmenter, "basrec": BASRec}
 
 
-def check_operators(names: tuple[str, ...], has_neighbours: bool) -> None:
-    """Refuse a name that is no operator, and M-Substitute without neighbours to choose from."""
-    for name in names:
-        if name not in OPERATORS:
-            known = ", ".join(sorted(OPERATORS))
-            raise InputError(f"augmentation.operators: {name!r} is not known; known: {known}")
-    if "substitute" in names and not has_neighbours:
-        raise InputError(
-            "neighbours.parquet is missing, and operator 'substitute' needs it; run "
-            "'basrec neighbours' on the prepared folder, or set augmentation.operators=[reorder]"
-        )
+def build_augmenter(config: TrainConfig) -> Augmenter:
+    """Make the augmenter that the config names.
+
+    Errors: InputError where it is not known, or its options cannot work.
+    """
+    if config.method not in AUGMENTERS:
+        raise InputError(f"method = {config.method!r} is not known; known: {', '.join(AUGMENTERS)}")
+    augmenter = AUGMENTERS[config.method](config)
+    augmenter.check()
+    return augmenter
+
+
+def check_neighbours(augmenter: Augmenter, has_neighbours: bool) -> None:
+    """Refuse an operator that takes similar items where none are known."""
+    for name in augmenter.operators:
+        if OPERATORS[name].needs_neighbours and not has_neighbours:
+            raise InputError(
+                f"neighbours.parquet is missing, and operator {name!r} needs it; run "
+                "'basrec neighbours' on the prepared folder, or leave the operator out"
+            )

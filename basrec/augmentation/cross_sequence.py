@@ -4,48 +4,13 @@ Shapes: B sequences of T packed positions, M = 2 * mixes mixes (item-wise ones f
 size, L slots. Positions of two sequences meet in the same left-padded slot, so last meets last.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from basrec.augmentation.mixing import symmetric_beta
 from basrec.config import AugmentationConfig
 from basrec.packed import Packed
-
-
-@dataclass(frozen=True)
-class Partners:
-    """Who meets whom in each mix.
-
-    Shapes: partner (M, B): each sequence's partner; index (M, T): the partner's packed position, -1
-    where its slot is padding; own (T,): a position's own sequence; item_wise (M / 2, T) and
-    feature_wise (M / 2, B, D): the weights.
-    """
-
-    partner: Tensor
-    index: Tensor
-    own: Tensor
-    item_wise: Tensor
-    feature_wise: Tensor
-
-    def longest_met(self, layout: Packed) -> Tensor:
-        """Give each sequence's own length (B,) or that of the longest sequence that meets it."""
-        meeting = layout.lengths.expand_as(self.partner).flatten()
-        return layout.lengths.scatter_reduce(0, self.partner.flatten(), meeting, "amax")
-
-
-@dataclass(frozen=True)
-class Padding:
-    """What stands in for a partner's output where it has no item.
-
-    Shapes: rows (R, D); index (M, T) into them. `shared` says whether positions of one mix may
-    meet the same row.
-    """
-
-    rows: Tensor
-    index: Tensor
-    shared: bool
+from basrec.partners import Padding, Partners
 
 
 def draw_partners(
@@ -58,6 +23,7 @@ def draw_partners(
     """Shuffle the batch once for each mix and draw its weights.
 
     Item-wise: one weight a position (Eq. 11). Feature-wise: one a sequence and dimension (Eq. 12).
+    Linear mixup has one a sequence in both places.
     """
     batch, mixes = len(layout.lengths), config.mixes
     keys = torch.rand(2 * mixes, batch, generator=stream, device=stream.device)
@@ -65,8 +31,13 @@ def draw_partners(
     ahead = (layout.lengths[partner] - layout.lengths)[:, layout.sequence]  # (M, T)
     place = ahead + layout.position
     index = (layout.offsets[partner][:, layout.sequence] + place).where(place >= 0, -1)
-    item_wise = symmetric_beta(config.alpha, (mixes, len(layout)), stream, dtype)
-    feature_wise = symmetric_beta(config.alpha, (mixes, batch, size), stream, dtype)
+    if config.mixup == "linear":
+        weight = symmetric_beta(config.alpha, (2 * mixes, batch, 1), stream, dtype)
+        item_wise = weight[:mixes, layout.sequence, 0]
+        feature_wise = weight[mixes:].expand(-1, -1, size).contiguous()
+    else:
+        item_wise = symmetric_beta(config.alpha, (mixes, len(layout)), stream, dtype)
+        feature_wise = symmetric_beta(config.alpha, (mixes, batch, size), stream, dtype)
     return Partners(partner, index, layout.sequence, item_wise, feature_wise)
 
 

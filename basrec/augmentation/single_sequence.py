@@ -1,6 +1,6 @@
 """The single-sequence branch: edited copies, mixed with the original in embedding space.
 
-Shapes: B sequences of T packed positions, C = 2 * pairs copies of each, D embedding size.
+Shapes: B sequences of T packed positions, P of which aim at a target, C = 2 * pairs copies of each.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from basrec.augmentation import OPERATORS
 from basrec.augmentation.mixing import symmetric_beta
-from basrec.augmentation.operators import Catalogue
+from basrec.augmentation.operators import OPERATORS, Catalogue
 from basrec.augmentation.weights import adaptive_weights
 from basrec.batches import Batch
 from basrec.config import AugmentationConfig
@@ -22,7 +21,7 @@ from basrec.prepared import Prepared
 class Copies:
     """All edited copies of a batch, packed copy after copy.
 
-    Shapes: items (C * T,); mix (C, T, 1); weight (C, T); lengths (C * B,) on the host.
+    Shapes: items (C * T,); mix (C, T, 1); weight (C, P); lengths (C * B,) on the host.
     """
 
     items: Tensor
@@ -47,11 +46,14 @@ def edit_copies(
     mix = symmetric_beta(config.alpha, (copies, size), stream, torch.float64)
     weight = adaptive_weights(config.weight, rate, mix)
     items = _edit(prepared, batch, rate, catalogue, config, stream)
-    sequence = batch.layout.sequence.to(stream.device, non_blocking=True)
+    sequence, aiming = (
+        layout.sequence.to(stream.device, non_blocking=True)
+        for layout in (batch.layout, batch.aimed)
+    )
     return Copies(
         items=items,
         mix=mix.to(dtype)[:, sequence].unsqueeze(-1),
-        weight=weight.to(dtype)[:, sequence],
+        weight=weight.to(dtype)[:, aiming],
         lengths=batch.layout.lengths.repeat(copies),
     )
 
@@ -99,6 +101,6 @@ def _operate(
     which = which[layout.sequence]
     edited = items
     for number, name in enumerate(config.operators):
-        result = OPERATORS[name](items, layout, rate.flatten(), catalogue, stream)
+        result = OPERATORS[name].edit(items, layout, rate.flatten(), catalogue, stream).items
         edited = torch.where(which == number, result, edited)
     return edited

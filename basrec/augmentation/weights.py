@@ -29,10 +29,15 @@ def _log(rate: Tensor, mix: Tensor) -> Tensor:
     return _min_max(-(rate * mix).log())
 
 
+def _one(rate: Tensor, mix: Tensor) -> Tensor:
+    return torch.ones_like(mix)
+
+
 WEIGHTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "sequence": _sequence,
     "batch_sum": _batch_sum,
     "log": _log,
+    "one": _one,
 }
 
 
@@ -45,6 +50,7 @@ def adaptive_weights(kind: str, rate: Tensor, mix: Tensor) -> Tensor:
     `batch_sum`: the sum of those over the batch, for every sequence alike. Source: the reference
     multiplies a (B, 1) weight with a (B * L,) loss, and broadcasting makes it so.
     `log`: the min-max taken over log w, which keeps the order and spreads the weights.
+    `one`: no weight, the paper's ablation.
     """
     smallest = torch.finfo(mix.dtype).tiny
     return WEIGHTS[kind](rate.clamp(min=smallest), mix.clamp(min=1e-30))

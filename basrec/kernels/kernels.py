@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from basrec.augmentation.cross_sequence import Padding, Partners
 from basrec.kernels.mixing import MixedScores
 from basrec.kernels.ranking import CompiledCandidates
 from basrec.kernels.transformer import Stack, TransformerStack
 from basrec.kernels.workspace import Workspace
+from basrec.partners import Padding, Partners
 
 
 @dataclass(frozen=True)

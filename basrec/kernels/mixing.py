@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from basrec.augmentation.cross_sequence import Padding, Partners
 from basrec.kernels.calls import address, threads, whole
+from basrec.partners import Padding, Partners
 
 PARTS = 16
 """Slopes of padding rows that positions share are summed in so many parts, on any machine."""

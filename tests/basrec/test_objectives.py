@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from basrec.augmentation.basrec import basrec_objective
 from basrec.augmentation.cross_sequence import draw_partners, mix_with_partners
 from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.single_sequence import edit_copies
@@ -18,7 +19,7 @@ from basrec.config import AugmentationConfig, ModelConfig, TrainSection
 from basrec.kernels import Kernels, choose_kernels
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
-from basrec.objectives import basrec_objective, main_objective
+from basrec.objectives import main_objective
 from basrec.prepared import Prepared
 from basrec.rivals import Contest
 from basrec.rng import generator
@@ -180,6 +181,10 @@ def test_main_objective_equals_the_plain_padded_one(prepared: Prepared) -> None:
         {"without_neighbour": "random"},
         {"weight": "batch_sum"},
         {"weight": "log"},
+        {"weight": "one"},
+        {"pairs": 0},
+        {"mixes": 0},
+        {"mixup": "linear"},
         {"partner_padding": "encode"},
         {"partner_padding": "zero"},
         {"partner_padding": "skip"},

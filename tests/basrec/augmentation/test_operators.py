@@ -1,18 +1,26 @@
 """Contracts that every operator keeps, and what each one does."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
-from basrec.augmentation import OPERATORS, Catalogue
-from basrec.augmentation.reorder import reorder
-from basrec.augmentation.substitute import substitute
+from basrec.augmentation.operators import OPERATORS, Catalogue
 from basrec.packed import Packed
 from basrec.rng import generator
 
 NEIGHBOUR = torch.tensor(
     [0, *range(2, 100), 0, 0]
 )  # item i has neighbour i + 1, items 99, 100 none
+
+
+def edit(name: str, *given: Any) -> Tensor:
+    return OPERATORS[name].edit(*given).items
+
+
+reorder, substitute = partial(edit, "reorder"), partial(edit, "substitute")
 PLAIN = Catalogue(NEIGHBOUR, 100, at_least=0, random_without_neighbour=False)
 LAYOUT = Packed.of(torch.tensor([3, 10, 1, 20]))
 ITEMS = torch.arange(1, 35)
@@ -26,7 +34,7 @@ def rates(value: float, count: int = 4) -> Tensor:
 def test_an_operator_keeps_length_known_items_and_its_input(name: str) -> None:
     before = ITEMS.clone()
     for seed in range(50):
-        edited = OPERATORS[name](ITEMS, LAYOUT, rates(0.7), PLAIN, generator(seed, "draws"))
+        edited = edit(name, ITEMS, LAYOUT, rates(0.7), PLAIN, generator(seed, "draws"))
         assert edited.shape == ITEMS.shape
         assert int(edited.min()) >= 1 and int(edited.max()) <= 100
     assert torch.equal(ITEMS, before)
@@ -34,14 +42,14 @@ def test_an_operator_keeps_length_known_items_and_its_input(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(OPERATORS))
 def test_rate_zero_changes_nothing(name: str) -> None:
-    edited = OPERATORS[name](ITEMS, LAYOUT, rates(0.0), PLAIN, generator(1, "draws"))
+    edited = edit(name, ITEMS, LAYOUT, rates(0.0), PLAIN, generator(1, "draws"))
     assert torch.equal(edited, ITEMS)
 
 
 @pytest.mark.parametrize("name", sorted(OPERATORS))
 def test_the_same_stream_gives_the_same_edit(name: str) -> None:
     first, second = (
-        OPERATORS[name](ITEMS, LAYOUT, rates(0.5), PLAIN, generator(4, "draws")) for _ in range(2)
+        edit(name, ITEMS, LAYOUT, rates(0.5), PLAIN, generator(4, "draws")) for _ in range(2)
     )
     assert torch.equal(first, second)
 

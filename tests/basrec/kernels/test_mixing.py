@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from basrec.augmentation.cross_sequence import Padding, draw_partners, mix_with_partners
+from basrec.augmentation.cross_sequence import draw_partners, mix_with_partners
 from basrec.config import AugmentationConfig
 from basrec.kernels import Kernels
 from basrec.packed import Packed
+from basrec.partners import Padding
 from basrec.rng import generator
 
 

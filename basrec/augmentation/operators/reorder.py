@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from basrec.augmentation.operators import Catalogue, edited_count
+from basrec.augmentation.operators.operator import Catalogue, Edited, edited_count
 from basrec.packed import Packed
 
 
 def reorder(
     items: Tensor, layout: Packed, rate: Tensor, catalogue: Catalogue, stream: torch.Generator
-) -> Tensor:
+) -> Edited:
     """Shuffle floor(rate * n) neighbouring items from a random start.
 
     On short sequences that is often nothing: a run of 0 or 1 items, or the same order again.
@@ -21,7 +21,8 @@ def reorder(
     inside = (layout.position >= begin) & (layout.position < begin + size)
     # Sorting by place keeps an item where it is; within the run the place is drawn anew.
     place = torch.where(inside, begin + _uniform(len(items), stream) * size, layout.position)
-    return items[torch.argsort(layout.offsets[layout.sequence] + place)]
+    order = torch.argsort(layout.offsets[layout.sequence] + place)
+    return Edited(items[order], layout.lengths)
 
 
 def _uniform(count: int, stream: torch.Generator) -> Tensor:

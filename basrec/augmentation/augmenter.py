@@ -1,0 +1,77 @@
+"""What an augmenter may do; the base method does none of it.
+
+It may change the dataset before training (`generate`, `examples`), add views to a batch, mix
+representations or add a loss term (`objective`). To add one: one file, one line in AUGMENTERS.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from basrec.augmentation.operators import check_operators
+from basrec.batches import Aim, Batch
+from basrec.config import TrainConfig
+from basrec.model import Recommender
+from basrec.objectives import Objective, main_objective
+from basrec.prepared import Prepared
+from basrec.rivals import Contest
+from basrec.split import Examples
+
+if TYPE_CHECKING:
+    from basrec.generation import Generated, Generation
+
+Pairs = dict[str, tuple[Tensor, Tensor]]
+"""Outputs (R, D) of original samples and of what was made of them, by the kind of sample."""
+
+
+class Augmenter:
+    """Plain training, and the base of all augmenters."""
+
+    has_prior = False
+    """Whether `generate` puts items before those of the users."""
+    operators: tuple[str, ...] = ()
+    """The operators it edits with."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        self.options = config.augmentation
+
+    @property
+    def two_stages(self) -> bool:
+        """Whether it begins from a trained base model."""
+        return False
+
+    def check(self) -> None:
+        """Refuse a config that cannot work, before any work starts.
+
+        Errors: InputError.
+        """
+        check_operators(self.operators)
+
+    def generate(self, generation: Generation) -> Generated:
+        """Make the items to put before each user's own, from the training parts alone."""
+        raise NotImplementedError
+
+    def aim(self, causal: bool) -> Aim:
+        """Say which positions of its inputs aim at the next item."""
+        if not causal:  # an output that has seen the next item cannot be trained to predict it
+            return "last"
+        has_own_targets = self.has_prior and self.options.prior.targets == "real"
+        return "own" if has_own_targets else "every"
+
+    def examples(self, prepared: Prepared, examples: Examples) -> Examples:
+        """Give the examples to train on, made from one for each user."""
+        return examples
+
+    def objective(self, prepared: Prepared, contest: Contest) -> Objective:
+        """Give what is minimised."""
+        return main_objective(contest)
+
+    def pairs(
+        self, model: Recommender, prepared: Prepared, batch: Batch, stream: torch.Generator
+    ) -> Pairs:
+        """Encode some samples and what the augmentation makes of them, to compare them."""
+        return {}

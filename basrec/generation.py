@@ -1,0 +1,133 @@
+"""The stage that generates items to put before each user's own, saved to be used again.
+
+Its folder holds generated.parquet, config.yaml, manifest.json and, where a model was trained to be
+trained on, model.safetensors. Equal keys mean equal items.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from basrec.config import TrainConfig
+from basrec.errors import InputError
+from basrec.files import digest_file, digest_value, machine_errors, write_json, write_whole
+from basrec.job import Job, open_job
+from basrec.prior import Prior
+from basrec.prior_file import PRIOR_FILE, write_prior
+from basrec.run_folder import (
+    code_digest,
+    find_finished,
+    open_work_folder,
+    publish,
+    write_config,
+)
+from basrec.stages import OnEpoch
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a generating method works with; in `folder` it may keep checkpoints under `key`."""
+
+    job: Job
+    key: str
+    folder: Path
+    on_epoch: OnEpoch
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What it gives: the items, and weights of the recommender to begin training from, if any."""
+
+    prior: Prior
+    weights: dict[str, Tensor] | None = None
+
+
+def generate(
+    prepared: Path,
+    out: Path,
+    config: TrainConfig,
+    *,
+    resume: bool = False,
+    on_epoch: OnEpoch | None = None,
+) -> dict[str, Any]:
+    """Generate items for a prepared folder and write the folder `out`; a finished one is reused.
+
+    Errors: InputError for a wrong config or folder, or a method that generates nothing.
+    """
+    job = open_job(prepared, config)
+    if not job.augmenter.has_prior:
+        raise InputError(
+            f"method {config.method} generates nothing before training; use it with 'basrec train'"
+        )
+    return run_generation(job, prepared, out, resume, on_epoch)
+
+
+def run_generation(
+    job: Job, prepared: Path, out: Path, resume: bool, on_epoch: OnEpoch | None
+) -> dict[str, Any]:
+    """Do the work of `generate` for a job that is open."""
+    key = generation_key(job)
+    finished = find_finished(out, key)
+    if finished:
+        return finished
+    started = time.monotonic()
+    with machine_errors(f"{out}: writing generated items"):
+        folder = open_work_folder(out, resume)
+        generation = Generation(job, key, folder, on_epoch or (lambda line: None))
+        generated = job.augmenter.generate(generation)
+        write_prior(folder, generated.prior)
+        if generated.weights:
+            weights = generated.weights
+            write_whole(folder / WEIGHTS, lambda beside: save_file(weights, beside))
+        write_config(folder, job.config, prepared)
+        manifest = _write_manifest(folder, job, key, generated, time.monotonic() - started)
+        publish(folder, out)
+    return manifest
+
+
+def generation_key(job: Job) -> str:
+    """Digest all that decides what is generated."""
+    whole = job.config.model_dump(mode="json")
+    train, augmentation = whole["train"], whole["augmentation"]
+    left_out = ("stage1", "stage2", "checkpoint_seconds")
+    return digest_value(
+        {
+            "method": job.config.method,
+            "model": whole["model"],
+            "train": {name: value for name, value in train.items() if name not in left_out},
+            "prior": {k: v for k, v in augmentation["prior"].items() if k != "targets"},
+            "own": augmentation.get(job.config.method),
+            **{name: whole[name] for name in ("seed", "device", "kernels")},
+            "data": {k: v for k, v in job.prepared.digests.items() if k != "neighbours.parquet"},
+            "code": code_digest(),
+        }
+    )
+
+
+def _write_manifest(
+    folder: Path, job: Job, key: str, generated: Generated, seconds: float
+) -> dict[str, Any]:
+    counts = generated.prior.offsets.diff()
+    names = [PRIOR_FILE, "config.yaml", *([WEIGHTS] if generated.weights else [])]
+    manifest = {
+        "stage": "generate",
+        "key": key,
+        "method": job.config.method,
+        "inputs": job.prepared.digests,
+        "outputs": {name: digest_file(folder / name) for name in names},
+        "rows": {
+            "users": int((counts > 0).sum()),
+            "items": int(counts.sum()),
+            "distinct_items": len(torch.unique(generated.prior.items)),
+        },
+        "seconds": round(seconds, 3),
+    }
+    write_json(folder / "manifest.json", manifest)
+    return manifest | {"reused": False}
