@@ -11,13 +11,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.files import digest_file, digest_value, machine_errors, write_json, write_whole
 from basrec.job import Job, open_job
-from basrec.prior import Prior
+from basrec.prior import Generated
 from basrec.prior_file import PRIOR_FILE, write_prior
 from basrec.run_folder import (
     code_digest,
@@ -39,14 +38,6 @@ class Generation:
     key: str
     folder: Path
     on_epoch: OnEpoch
-
-
-@dataclass(frozen=True)
-class Generated:
-    """What it gives: the items, and weights of the recommender to begin training from, if any."""
-
-    prior: Prior
-    weights: dict[str, Tensor] | None = None
 
 
 def generate(
@@ -104,6 +95,7 @@ def generation_key(job: Job) -> str:
             "train": {name: value for name, value in train.items() if name not in left_out},
             "prior": {k: v for k, v in augmentation["prior"].items() if k != "targets"},
             "own": augmentation.get(job.config.method),
+            "evaluation": {k: v for k, v in whole["evaluation"].items() if k != "block_size"},
             **{name: whole[name] for name in ("seed", "device", "kernels")},
             "data": {k: v for k, v in job.prepared.digests.items() if k != "neighbours.parquet"},
             "code": code_digest(),

@@ -28,3 +28,11 @@ class Prior:
     def to(self, device: torch.device) -> "Prior":
         """Move the items to a device."""
         return Prior(self.items.to(device), self.offsets)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a method generates: the items, and weights to begin training from, if any."""
+
+    prior: Prior
+    weights: dict[str, Tensor] | None = None

@@ -24,8 +24,8 @@ from basrec.generation import WEIGHTS, generation_key, run_generation
 from basrec.job import Job, open_job
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
+from basrec.plans import plan_of
 from basrec.prior_file import with_prior
-from basrec.rivals import Contest
 from basrec.rng import generator
 from basrec.run_folder import (
     GENERATED,
@@ -40,8 +40,7 @@ from basrec.run_folder import (
     write_history,
     write_manifest,
 )
-from basrec.split import examples_of, prefixes_of
-from basrec.stages import OnEpoch, Plan, Work, run_stage, save_progress
+from basrec.stages import OnEpoch, Work, run_stage, save_progress
 
 
 def train(
@@ -126,16 +125,6 @@ def _work(job: Job, keys: RunKeys, folder: Path, on_epoch: OnEpoch) -> Work:
         config.train.drawn_negatives > 0,
     )
     return Work(config, keys.run, job.prepared, sampler, job.device, folder, on_epoch)
-
-
-def plan_of(augmenter: Augmenter, work: Work, model: Recommender) -> Plan:
-    """Plan a stage: its examples, the positions that aim, and what is minimised."""
-    examples = augmenter.examples(work.prepared, examples_of(work.prepared, "train"))
-    causal = model.backbone.causal
-    contest = Contest.of(work.config.train, work.prepared, work.sampler)
-    objective = augmenter.objective(work.prepared, contest)
-    examples = examples if causal else prefixes_of(examples)
-    return Plan(examples, augmenter.aim(causal), objective)
 
 
 def _run_stages(job: Job, work: Work, start_from: Path | None) -> Progress:

@@ -17,11 +17,12 @@ from basrec.config import TrainConfig
 from basrec.model import Recommender
 from basrec.objectives import Objective, main_objective
 from basrec.prepared import Prepared
+from basrec.prior import Generated
 from basrec.rivals import Contest
 from basrec.split import Examples
 
 if TYPE_CHECKING:
-    from basrec.generation import Generated, Generation
+    from basrec.generation import Generation
 
 Pairs = dict[str, tuple[Tensor, Tensor]]
 """Outputs (R, D) of original samples and of what was made of them, by the kind of sample."""
