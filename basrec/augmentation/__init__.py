@@ -8,12 +8,18 @@ from collections.abc import Callable
 from basrec.augmentation.augmenter import Augmenter
 from basrec.augmentation.basrec import BASRec
 from basrec.augmentation.operators import OPERATORS
+from basrec.augmentation.random_prior import RandomPrior, RandomSequencePrior
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 
 __all__ = ["AUGMENTERS", "OPERATORS", "Augmenter", "build_augmenter", "check_neighbours"]
 
-AUGMENTERS: dict[str, Callable[[TrainConfig], Augmenter]] = {"base": Augmenter, "basrec": BASRec}
+AUGMENTERS: dict[str, Callable[[TrainConfig], Augmenter]] = {
+    "base": Augmenter,
+    "basrec": BASRec,
+    "random": RandomPrior,
+    "random_seq": RandomSequencePrior,
+}
 
 
 def build_augmenter(config: TrainConfig) -> Augmenter:
