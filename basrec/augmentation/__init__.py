@@ -5,6 +5,7 @@ To add one: one file here, one line in AUGMENTERS.
 
 from collections.abc import Callable
 
+from basrec.augmentation.asrep import ASReP
 from basrec.augmentation.augmenter import Augmenter
 from basrec.augmentation.basrec import BASRec
 from basrec.augmentation.operators import OPERATORS
@@ -19,6 +20,7 @@ AUGMENTERS: dict[str, Callable[[TrainConfig], Augmenter]] = {
     "basrec": BASRec,
     "random": RandomPrior,
     "random_seq": RandomSequencePrior,
+    "asrep": ASReP,
 }
 
 
