@@ -18,29 +18,43 @@ class PriorOptions(Section):
     """Whether generated items are targets in training too, as in the published codes."""
 
 
-class ReverseOptions(Section):
-    """ASReP's pre-training from right to left (SIGIR 2021)."""
+class PretrainingOptions(Section):
+    """Training of the recommender that a method generates with, ended by early stopping."""
 
     epochs: Positive = 200
+    """The most epochs (ASReP: as many as training has)."""
     patience: Positive = 20
 
 
 class DiffusionOptions(Section):
     """DiffuASR (CIKM 2023): diffusion over the embeddings of the items to be prepended."""
 
+    pretraining: PretrainingOptions = PretrainingOptions()
+    """Of the recommender whose item vectors are diffused."""
     epochs: Positive = 100
     steps: Positive = 1000
-    """Of the forward process; the noise grows linearly from `noise[0]` to `noise[1]`."""
+    """Of the forward process."""
     noise: tuple[Scale, Scale] = (0.0001, 0.02)
+    """Variance of the noise of its first and last step, if there were 1000; linear between."""
     sample_steps: Positive = 50
-    """Of the reverse process, spread evenly over the steps (DDIM)."""
+    """Of the reverse process, spread evenly over the steps (DDIM; the authors' code: 5)."""
     guidance: Literal["free", "classifier", "none"] = "free"
     """Guide with the difference that the condition makes, with a trained recommender, or not."""
     guidance_scale: Annotated[float, Field(ge=0.0)] = 1.0
     unconditional: Share = 0.1
     """Share of training samples whose condition is left out, for `free`."""
-    channels: Positive = 32
+    channels: Positive = 8
+    """Of the network's first level, twice as many below (the authors' code)."""
+    batch_size: Positive = 512
     learning_rate: Scale = 1e-3
+
+    @model_validator(mode="after")
+    def _steps_suffice(self) -> Self:
+        if self.sample_steps > self.steps:
+            raise ValueError(f"sample_steps = {self.sample_steps}: more than steps = {self.steps}")
+        if self.noise[0] > self.noise[1]:
+            raise ValueError(f"noise = {list(self.noise)}: the first must not exceed the second")
+        return self
 
 
 class WindowOptions(Section):
@@ -114,7 +128,7 @@ class AugmentationConfig(Section):
     """Where a partner has no item in the cross-sequence mix: its own encoder output there (the
     reference), the output for an all-padding sequence, zeros, or no mix at that position."""
     prior: PriorOptions = PriorOptions()
-    asrep: ReverseOptions = ReverseOptions()
+    asrep: PretrainingOptions = PretrainingOptions()
     diffuasr: DiffusionOptions = DiffusionOptions()
     sliding_window: WindowOptions = WindowOptions()
     views: ViewOptions = ViewOptions()

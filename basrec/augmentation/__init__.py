@@ -8,6 +8,7 @@ from collections.abc import Callable
 from basrec.augmentation.asrep import ASReP
 from basrec.augmentation.augmenter import Augmenter
 from basrec.augmentation.basrec import BASRec
+from basrec.augmentation.diffuasr import DiffuASR
 from basrec.augmentation.operators import OPERATORS
 from basrec.augmentation.random_prior import RandomPrior, RandomSequencePrior
 from basrec.config import TrainConfig
@@ -21,6 +22,7 @@ AUGMENTERS: dict[str, Callable[[TrainConfig], Augmenter]] = {
     "random": RandomPrior,
     "random_seq": RandomSequencePrior,
     "asrep": ASReP,
+    "diffuasr": DiffuASR,
 }
 
 

@@ -4,10 +4,10 @@ The recommender of the run (a transformer, as published, where that is sasrec) i
 reversed training parts; it then continues each of them, item by item, taking the best-scored item
 that is not there yet; and the run goes on from its weights, fine-tuned on the longer sequences.
 Source: Liu, Fan, Wang and Yu, SIGIR 2021. On Beauty they pre-train for 200 epochs, as long as they
-train, and generate 15 items (`prior.count`) before sequences shorter than 18 (`prior.shorter_than`).
+train, and put 15 items (`prior.count`) before sequences shorter than 18 (`prior.shorter_than`).
 Otherwise than in their code: they generate from sequences that hold the held-out items, here it is
 from training parts alone; they add items until a sequence has 18, here each recipient gets all
-`count`; they pre-train for a fixed number of epochs, here it stops early, by the users' first items.
+`count`; they pre-train for a fixed number of epochs, here it stops early by the first items.
 Shapes: R recipients, L = max_length slots, M generated items, V items.
 """
 
