@@ -43,7 +43,7 @@ class DiffusionOptions(Section):
     guidance_scale: Annotated[float, Field(ge=0.0)] = 1.0
     unconditional: Share = 0.1
     """Share of training samples whose condition is left out, for `free`."""
-    channels: Positive = 8
+    channels: Annotated[int, Field(ge=4)] = 8
     """Of the network's first level, twice as many below (the authors' code)."""
     batch_size: Positive = 512
     learning_rate: Scale = 1e-3

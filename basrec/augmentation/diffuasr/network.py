@@ -24,7 +24,7 @@ class Block(nn.Module):
         super().__init__()
         self.enter = nn.Conv2d(inside, outside, 3, padding=1)
         self.leave = nn.Conv2d(outside, outside, 3, padding=1)
-        self.norms = nn.ModuleList(nn.GroupNorm(gcd(size, 8), size) for size in (inside, outside))
+        self.norms = nn.ModuleList(_norm(size) for size in (inside, outside))
         self.context = nn.Linear(context, outside)
         self.shortcut = nn.Conv2d(inside, outside, 1) if inside != outside else nn.Identity()
 
@@ -59,7 +59,7 @@ class SequenceUNet(nn.Module):
         self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)
         self.shrink = nn.ModuleList(nn.Conv2d(c, c, 3, stride=2, padding=1) for c in widths)
         self.middle = Block(widths[-1], widths[-1], context)
-        self.norm = nn.GroupNorm(gcd(inside, 8), inside)
+        self.norm = _norm(inside)
         self.leave = nn.Conv2d(inside, count, 3, padding=1)
 
     def forward(self, noisy: Tensor, step: Tensor, condition: Tensor) -> Tensor:
@@ -94,3 +94,8 @@ def waves_of(step: Tensor, size: int) -> Tensor:
 
 def _two_layers(inside: int, outside: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inside, outside), nn.SiLU(), nn.Linear(outside, outside))
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    """Normalise over eight channels or so: fewer would leave nothing of a 1 x 1 map."""
+    return nn.GroupNorm(gcd(channels, max(1, channels // 8)), channels)

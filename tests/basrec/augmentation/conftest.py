@@ -25,7 +25,8 @@ def settings(method: str, prior: dict[str, Any] | None = None, **sections: Any) 
             "epochs": 2,
             "steps": 20,
             "sample_steps": 5,
-            "channels": 8,
+            "batch_size": 16,
+            "learning_rate": 0.01,
         },
     }
     for name, value in sections.pop("augmentation", {}).items():
