@@ -26,6 +26,7 @@ def settings(method: str, prior: dict[str, Any] | None = None, **sections: Any) 
             "steps": 20,
             "sample_steps": 5,
             "batch_size": 16,
+            "guidance_scale": 4.0,
             "learning_rate": 0.01,
         },
     }
