@@ -32,10 +32,10 @@ class DiffusionOptions(Section):
     pretraining: PretrainingOptions = PretrainingOptions()
     """Of the recommender whose item vectors are diffused."""
     epochs: Positive = 100
-    steps: Positive = 1000
-    """Of the forward process."""
+    steps: Annotated[int, Field(ge=2)] = 1000
+    """Of the forward process; fewer or more are moments of the usual 1000."""
     noise: tuple[Scale, Scale] = (0.0001, 0.02)
-    """Variance of the noise of its first and last step, if there were 1000; linear between."""
+    """Variance of the noise that the first and the last of 1000 steps add; linear between."""
     sample_steps: Positive = 50
     """Of the reverse process, spread evenly over the steps (DDIM; the authors' code: 5)."""
     guidance: Literal["free", "classifier", "none"] = "free"

@@ -16,7 +16,6 @@ from basrec.augmentation_config import DiffusionOptions
 Predict = Callable[[Tensor, Tensor], Tensor]
 """Noisy vectors (B, M, D) and their steps (B,) in, the noise in them (B, M, D) out."""
 USUAL_STEPS = 1000
-LARGEST = 0.999
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,13 @@ class Schedule:
 
     @classmethod
     def of(cls, options: DiffusionOptions, device: torch.device) -> "Schedule":
-        """Grow the noise linearly; with fewer steps each adds more."""
-        first, last = (value * USUAL_STEPS / options.steps for value in options.noise)
-        added = torch.linspace(first, last, options.steps, dtype=torch.float64).clamp(max=LARGEST)
-        return cls((1.0 - added).cumprod(0).float().to(device))
+        """Grow the noise linearly over the usual steps, and look at so many moments of that."""
+        added = torch.linspace(*options.noise, USUAL_STEPS, dtype=torch.float64)
+        left = torch.log1p(-added).cumsum(0)
+        moment = torch.linspace(0, USUAL_STEPS - 1, options.steps, dtype=torch.float64)
+        early, late = left[moment.floor().long()], left[moment.ceil().long()]
+        kept = torch.exp(torch.lerp(early, late, moment.frac()))
+        return cls(kept.float().to(device))
 
     def noised(self, clean: Tensor, noise: Tensor, step: Tensor) -> Tensor:
         """Give clean vectors (B, M, D) as they are at steps (B,) with this noise (B, M, D)."""
