@@ -1,4 +1,4 @@
-"""Train: one stage with an augmenter, or stage 1 plain and stage 2 with it from stage 1's best weights."""
+"""Train: one stage, or stage 1 plain and stage 2 augmented from stage 1's best weights."""
 
 import shutil
 from dataclasses import replace
