@@ -112,7 +112,7 @@ def _with_generated(
     if generated:
         shutil.copytree(generated, place, dirs_exist_ok=True)
     else:
-        run_generation(job, prepared, place, True, on_epoch)
+        run_generation(job, prepared, place, "auto", on_epoch)
     return replace(job, prepared=with_prior(job.prepared, place))
 
 
