@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from basrec.backbones.attention import (
     Attend,
-    group_by_length,
     packed_attention,
     padded_attention,
 )
+from basrec.backbones.groups import group_by_length
 from basrec.config import ModelConfig
 from basrec.kernels import Kernels, fitting
 from basrec.kernels.transformer import Stack
