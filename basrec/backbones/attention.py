@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from basrec.backbones.groups import Groups
+from basrec.backbones.lengths import real_slots
 
 Attend = Callable[[Tensor], Tensor]
 """Queries, keys and values side by side (rows, 3 D) in, contexts (rows, D) out."""
@@ -42,7 +43,7 @@ def padded_attention(lengths: Tensor, slots: int, heads: int, dropout: float) ->
     """
     batch = lengths.shape[0]  # not len(), which would fix the batch size of an export
     place = torch.arange(slots, device=lengths.device)
-    real = place >= slots - lengths.unsqueeze(1)  # (B, L)
+    real = real_slots(lengths, slots)
     seen = real.unsqueeze(1) & (place.unsqueeze(0) <= place.unsqueeze(1))  # (B, L, L)
     mask = (1.0 - seen.float()).mul(-10_000.0).unsqueeze(1)  # (B, 1, L, L)
 

@@ -94,8 +94,9 @@ def test_sasrec_pads_as_the_reference_does() -> None:
         scores = query[:, part] @ key[:, part].T / 2 + (1 - allowed.double()) * -10_000
         heads.append(scores.softmax(1) @ value[:, part])
     y = block.attention_norm(block.out(torch.cat(heads, dim=1)) + x)
-    inner = block.contract(torch.nn.functional.gelu(block.expand(y)))
-    expected = block.feed_forward_norm(inner + y)
+    part = block.feed_forward
+    inner = part.contract(torch.nn.functional.gelu(part.expand(y)))
+    expected = part.norm(inner + y)
     model.backbone.blocks = model.backbone.blocks[:1]
     outputs = model.backbone.encode_padded(padded, lengths)[0]
     torch.testing.assert_close(outputs, expected, rtol=0, atol=1e-10)
