@@ -68,7 +68,7 @@ class FMLP(nn.Module):
         check_packed(item_vectors, lengths, slots)
         layout = Packed.of(lengths)
         slot = layout.slot(slots).to(device, non_blocking=True)
-        if not self.sees_padding:
+        if self.config.fmlp.padding == "mask":
             groups = group_by_length(lengths, device)
             return self._encode(item_vectors, slot, packed_convolution(groups))
         place = layout.sequence.to(device, non_blocking=True) * slots + slot
@@ -82,7 +82,8 @@ class FMLP(nn.Module):
         """Encode left-padded vectors (B, L, D) at every slot."""
         slots, device = self.config.max_length, item_vectors.device
         check_padded(item_vectors, slots)
-        real = None if self.sees_padding else real_slots(lengths.to(device), slots)
+        is_masked = self.config.fmlp.padding == "mask"
+        real = real_slots(lengths.to(device), slots) if is_masked else None
         slot = torch.arange(slots, device=device)
         return self._encode(item_vectors, slot, padded_convolution(real))
 
