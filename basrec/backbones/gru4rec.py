@@ -53,8 +53,7 @@ class GRU4Rec(nn.Module):
         place, order = (part.to(item_vectors.device, non_blocking=True) for part in (place, order))
         steps = PackedSequence(self._drop(item_vectors).index_select(0, order), sizes)
         states = self.gru(steps)[0].data.index_select(0, place)  # (T, H)
-        outputs: Tensor = self.out(states)
-        return outputs
+        return self._project(states, item_vectors)
 
     def encode_padded(
         self, item_vectors: Tensor, lengths: Tensor, asked: Tensor | None = None
@@ -62,11 +61,16 @@ class GRU4Rec(nn.Module):
         """Encode left-padded vectors (B, L, D) at every slot, padded ones as zeros."""
         check_padded(item_vectors, self.config.max_length)
         real = real_slots(lengths.to(item_vectors.device), item_vectors.shape[1]).unsqueeze(-1)
-        outputs: Tensor = self.out(self.gru(self._drop(item_vectors).masked_fill(~real, 0.0))[0])
-        return outputs
+        states = self.gru(self._drop(item_vectors).masked_fill(~real, 0.0))[0]
+        return self._project(states, item_vectors)
 
     def _drop(self, vectors: Tensor) -> Tensor:
         return functional.dropout(vectors, self.config.dropout, self.training)
+
+    def _project(self, states: Tensor, like: Tensor) -> Tensor:
+        """Give outputs in the precision that vectors came in, also where products have less."""
+        outputs: Tensor = self.out(states).to(like.dtype)
+        return outputs
 
 
 def plan_steps(lengths: Tensor) -> tuple[Tensor, Tensor]:

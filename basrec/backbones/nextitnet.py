@@ -104,8 +104,8 @@ class NextItNet(nn.Module):
         return self._encode(rows, position.flatten()).view_as(item_vectors)
 
     def _encode(self, vectors: Tensor, position: Tensor) -> Tensor:
-        vectors = functional.dropout(vectors, self.config.dropout, self.training)
+        hidden = functional.dropout(vectors, self.config.dropout, self.training)
         for block in self.blocks:
-            vectors = block(vectors, position)
-        outputs: Tensor = self.out(vectors)
+            hidden = block(hidden, position)
+        outputs: Tensor = self.out(hidden).to(vectors.dtype)  # also where products have less
         return outputs

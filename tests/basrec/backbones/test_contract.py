@@ -7,6 +7,7 @@ from basrec.backbones import BACKBONES, build_backbone
 from basrec.config import ModelConfig
 from basrec.errors import InputError
 from basrec.model import Recommender
+from basrec.precision import autocast_of
 from basrec.prepared import Prepared
 from basrec.ranking import encode_last
 from basrec.split import examples_of
@@ -160,6 +161,18 @@ def test_dropout_acts_in_training_only(entry: str) -> None:
         assert torch.equal(encode(inputs, LENGTHS), encode(inputs, LENGTHS))
         model.train()
         assert differ(encode(inputs, LENGTHS), encode(inputs, LENGTHS))
+
+
+@every_entry
+def test_outputs_keep_their_precision_where_products_have_less(entry: str) -> None:
+    backbone, inputs = make(entry).float().backbone, vectors().float().requires_grad_()
+    exact = backbone(inputs, LENGTHS)
+    with autocast_of("bf16", torch.device("cpu")):
+        outputs = backbone(inputs, LENGTHS)
+        padded = backbone.encode_padded(pad(inputs, LENGTHS), LENGTHS)
+    assert outputs.dtype == padded.dtype == torch.float32
+    assert 0 < float((outputs - exact).detach().abs().max()) < 0.5
+    outputs.sum().backward()
 
 
 CHANGES = {
