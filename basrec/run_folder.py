@@ -21,7 +21,7 @@ from basrec.errors import InputError
 from basrec.files import digest_file, digest_value, read_json, write_json, write_whole
 
 OUTPUTS = ("config.yaml", "metrics.json", "history.jsonl", "model.safetensors", "checkpoint.pt")
-NOT_TRAINING = ("report.py",)
+NOT_TRAINING = ("report.py", "export.py")
 """Modules whose change does not change a run's result."""
 
 
