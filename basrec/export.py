@@ -57,7 +57,8 @@ def export(run: Path, out: Path, form: Form = "onnx") -> Path:
     if not out.parent.is_dir():
         raise InputError(f"{out.parent}: no such folder; make it, or choose another --out")
     encoder = PaddedEncoder(_load(run)).eval()
-    content = {"onnx": _onnx_bytes, "torch": _torch_bytes}[form](encoder)
+    with _without_chatter():
+        content = _onnx_bytes(encoder) if form == "onnx" else _torch_bytes(encoder)
     with machine_errors(f"{out}: writing the encoder"):
         write_whole(out, lambda beside: beside.write_bytes(content))
     return out
@@ -81,31 +82,34 @@ def _load(run: Path) -> Recommender:
     return load_recommender(run, plain, num_items, torch.device("cpu"))
 
 
-def _trace(encoder: PaddedEncoder) -> torch.export.ExportedProgram:
-    """Record the operations for any number of sequences."""
-    example = torch.ones(2, encoder.model.config.max_length, dtype=torch.int64)
-    batch = {"items": {0: torch.export.Dim("batch", min=1)}}
-    return torch.export.export(encoder, (example,), dynamic_shapes=batch)
+def _example(encoder: PaddedEncoder) -> tuple[Tensor, ...]:
+    """Give an input to record the operations on."""
+    return (torch.ones(2, encoder.model.config.max_length, dtype=torch.int64),)
+
+
+def _any_batch() -> dict[str, dict[int, torch.export.Dim]]:
+    """Say that the number of sequences is not fixed."""
+    return {"items": {0: torch.export.Dim("batch", min=1)}}
 
 
 def _torch_bytes(encoder: PaddedEncoder) -> bytes:
-    with _without_chatter():
-        program = _trace(encoder)
-        program.example_inputs = None  # they would be a pickle
-        file = io.BytesIO()
-        torch.export.save(program, file)
+    program = torch.export.export(encoder, _example(encoder), dynamic_shapes=_any_batch())
+    program.example_inputs = None  # they would be a pickle
+    file = io.BytesIO()
+    torch.export.save(program, file)
     return file.getvalue()
 
 
 def _onnx_bytes(encoder: PaddedEncoder) -> bytes:
-    with _without_chatter():
-        program = torch.onnx.export(
-            _trace(encoder),
-            dynamo=True,
-            input_names=["items"],
-            output_names=["vectors", "scores"],
-            verbose=False,
-        )
+    program = torch.onnx.export(
+        encoder,
+        _example(encoder),
+        dynamo=True,
+        input_names=["items"],
+        output_names=["vectors", "scores"],
+        dynamic_shapes=_any_batch(),
+        verbose=False,
+    )
     assert program is not None
     content: bytes = program.model_proto.SerializeToString()
     return content

@@ -102,6 +102,16 @@ def test_the_torch_form_holds_no_pickle(make_run: Any, tmp_path: Path) -> None:
             assert not content.startswith((b"PK", b"\x80\x02")), name
 
 
+def test_the_onnx_form_names_its_inputs_and_outputs(make_run: Any, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(export(make_run("gru4rec"), tmp_path / "encoder.onnx")).graph
+    shapes = {
+        value.name: [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.output)
+    }
+    assert shapes == {"items": ["batch", L], "vectors": ["batch", 8], "scores": ["batch", V]}
+
+
 def test_a_missing_package_is_told_with_the_way_out(
     make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
