@@ -23,6 +23,8 @@ from basrec.run_folder import read_config
 
 Form = Literal["onnx", "torch"]
 ONNX_PACKAGES = ("onnx", "onnxscript")
+ONNX_BYTES = 2**31 - 2**24
+"""A file of the form onnx holds 2 GiB at most; so much of it is left for weights."""
 
 
 class PaddedEncoder(nn.Module):
@@ -48,7 +50,8 @@ def export(run: Path, out: Path, form: Form = "onnx") -> Path:
 
     Input `items` (B, L) of int64, for any B; outputs `vectors` (B, D) and `scores` (B, V).
     Neither form is TorchScript or holds a pickle.
-    Errors: InputError where the run cannot be read, or a package is missing.
+    Errors: InputError where the run cannot be read, a package is missing, or the form cannot
+    hold so many items.
     """
     if form not in ("onnx", "torch"):
         raise InputError(f"--form {form!r}: write onnx or torch")
@@ -57,6 +60,8 @@ def export(run: Path, out: Path, form: Form = "onnx") -> Path:
     if not out.parent.is_dir():
         raise InputError(f"{out.parent}: no such folder; make it, or choose another --out")
     encoder = PaddedEncoder(_load(run)).eval()
+    if form == "onnx":
+        _check_size(encoder)
     with _without_chatter():
         content = _onnx_bytes(encoder) if form == "onnx" else _torch_bytes(encoder)
     with machine_errors(f"{out}: writing the encoder"):
@@ -71,6 +76,15 @@ def _check_packages() -> None:
         raise InputError(
             f"--form onnx needs {' and '.join(missing)}; pip install 'basrec[export]', or take "
             "--form torch"
+        )
+
+
+def _check_size(encoder: PaddedEncoder) -> None:
+    """Refuse the form onnx for a model that it cannot hold."""
+    num_bytes = sum(weight.nbytes for weight in encoder.parameters())
+    if num_bytes > ONNX_BYTES:
+        raise InputError(
+            f"the weights take {num_bytes} bytes and one ONNX file holds 2 GiB; take --form torch"
         )
 
 

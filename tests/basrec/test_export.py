@@ -121,6 +121,14 @@ def test_a_missing_package_is_told_with_the_way_out(
     assert not (tmp_path / "encoder.onnx").exists()
 
 
+def test_a_model_too_large_for_onnx_is_told(
+    make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "ONNX_BYTES", 1000)
+    with pytest.raises(InputError, match="one ONNX file holds 2 GiB; take --form torch"):
+        export(make_run("sasrec"), tmp_path / "encoder.onnx")
+
+
 def test_wrong_calls_are_refused(make_run: Any, tmp_path: Path) -> None:
     run = make_run("sasrec")
     with pytest.raises(InputError, match="write onnx or torch"):
