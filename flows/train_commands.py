@@ -126,4 +126,20 @@ def report(
     typer.echo(write_report(runs, out or runs[0] / "report.html"))
 
 
-TRAIN_COMMANDS = (generate, train, evaluate, report)
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    form: Annotated[
+        str, typer.Option(help="onnx, or torch for a program of torch.export (.pt2).")
+    ] = "onnx",
+) -> None:
+    """Write the encoder of a run as one file that runs without this library.
+
+    It takes item ids, padded with 0 on the left, and gives vectors and scores of all items.
+    """
+    from basrec.export import export as export_stage
+
+    typer.echo(export_stage(run_folder, out, form))  # type: ignore[arg-type]
+
+
+TRAIN_COMMANDS = (generate, train, evaluate, report, export)
