@@ -16,7 +16,7 @@ from basrec.packed import Packed
 def insert(
     items: Tensor, layout: Packed, rate: Tensor, catalogue: Catalogue, stream: torch.Generator
 ) -> Edited:
-    """Put before each of floor(rate * n) different positions the item most similar to the one there.
+    """Put before floor(rate * n) different positions the item most similar to the one there.
 
     Before an item without a similar one nothing is put, or a random item. The lengths are copied to
     the host, for which a GPU is waited for.

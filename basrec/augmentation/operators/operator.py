@@ -62,7 +62,7 @@ class Edit(Protocol):
         catalogue: Catalogue,
         stream: torch.Generator,
     ) -> Edited:
-        """Give the edited items and lengths; `rate` is the share edited, for crop the share kept."""
+        """Edit a share `rate` of each sequence; crop keeps that share."""
         ...
 
 
