@@ -1,8 +1,8 @@
 """CL4SRec: contrast two edited views of each sequence (Xie et al., ICDE 2022).
 
 The main loss and, weighted, NT-Xent over all views of a batch; similarity is the inner product.
-Left out: the paper's own main loss and encoder, for which the config's stand in. Where training goes
-by prefixes (a backbone that looks ahead), two prefixes of a user are negatives of each other.
+Left out: the paper's own main loss and encoder, for which the config's stand in. Where training
+goes by prefixes (a backbone that looks ahead), two prefixes of a user are each other's negatives.
 Shapes: B sequences of T packed positions, D embedding size.
 """
 

@@ -108,6 +108,7 @@ def _mean_loss(
     others: Tensor,
 ) -> Tensor:
     """Give the mean loss of outputs (P, D); 0 where nothing aims."""
+    if len(outputs) == 0:
+        return outputs.sum()
     against = vectors_of(model, rivals, others)
-    losses = position_losses(contest, rivals, outputs, positives, against)
-    return losses.sum() / max(len(losses), 1)
+    return position_losses(contest, rivals, outputs, positives, against).mean()

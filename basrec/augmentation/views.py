@@ -33,7 +33,7 @@ class Packs:
 def read_sources(
     prepared: Prepared, batch: Batch, edit: Literal["window", "whole"], max_length: int, ahead: int
 ) -> Packs:
-    """Read what is edited: inputs, whole or their last `max_length` items, and `ahead` more each."""
+    """Read what is edited: inputs, whole or their last `max_length` items, and `ahead` more."""
     stretch = batch.whole if edit == "whole" else batch.whole.cut(max_length)
     layout = Packed.of(stretch.length + ahead)
     index = layout.flat(stretch.start).to(prepared.items.device, non_blocking=True)
