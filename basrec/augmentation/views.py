@@ -56,10 +56,10 @@ def draw_views(
     """
     size, device = len(sources.layout.lengths), stream.device
     here = sources.layout.to(device)
-    edits = [_edit(name, sources.items, here, options, catalogue, stream) for name in names]
+    edits = [_edit(name, sources, here, options, catalogue, stream) for name in names]
     edits.append(Edited(sources.items, sources.layout.lengths))
     which = torch.randint(len(names), (size,), generator=stream, device=device).cpu()
-    lengths = torch.stack([edited.lengths.cpu() for edited in edits])  # (K + 1, B)
+    lengths = torch.stack([edited.lengths for edited in edits])  # (K + 1, B)
     begin = (lengths.flatten().cumsum(0) - lengths.flatten()).view_as(lengths)
     number = torch.arange(size)
     which = torch.where(lengths[which, number] < at_least, len(names), which)
@@ -72,17 +72,19 @@ def draw_views(
 
 def _edit(
     name: str,
-    items: Tensor,
-    layout: Packed,
+    sources: Packs,
+    here: Packed,
     options: ViewOptions,
     catalogue: Catalogue,
     stream: torch.Generator,
 ) -> Edited:
-    """Edit all sequences by one operator at its own rate."""
-    rate = layout.lengths.new_full(
-        layout.lengths.shape, getattr(options, name), dtype=torch.float64
+    """Edit all sequences by one operator at its own rate, giving their lengths on the host."""
+    operator, lengths = OPERATORS[name], sources.layout.lengths
+    rate = torch.full(
+        lengths.shape, getattr(options, name), dtype=torch.float64, device=stream.device
     )
-    return OPERATORS[name].edit(items, layout, rate, catalogue, stream)
+    edited = operator.edit(sources.items, here, rate, catalogue, stream)
+    return Edited(edited.items, lengths) if operator.keeps_length else edited
 
 
 def encode_beside(

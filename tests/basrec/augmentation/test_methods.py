@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 
 from basrec.augmentation import build_augmenter, check_neighbours
+from basrec.batches import Batch
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.files import digest_file
+from basrec.model import Recommender
+from basrec.prepared import Prepared
+from basrec.rivals import Contest
+from basrec.rng import generator
 from basrec.run_folder import read_history
 from basrec.training import train
 
@@ -45,6 +50,23 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     assert [(line["stage"], line["epoch"]) for line in history] == [(1, 1), (1, 2)]
     assert all(set(line["losses"]) == LOSSES[method] for line in history)
     assert history[1]["loss"] < history[0]["loss"]
+
+
+@pytest.mark.parametrize("method", ["cmr", "cmrsi", "cl4srec"])
+def test_originals_and_views_are_looked_up_and_encoded_in_one_call(
+    method: str,
+    prepared: Prepared,
+    model: Recommender,
+    batch_of: Callable[..., Batch],
+    contest_of: Callable[..., Contest],
+    config_of: Callable[..., TrainConfig],
+) -> None:
+    calls: list[str] = []
+    model.items.register_forward_hook(lambda *_: calls.append("items"))
+    model.backbone.register_forward_hook(lambda *_: calls.append("backbone"))
+    objective = build_augmenter(config_of(method)).objective(prepared, contest_of())
+    objective(model, batch_of(), generator(9, "draws"))
+    assert calls == ["items", "backbone"]
 
 
 @pytest.mark.parametrize("name", ["crop", "insert"])
