@@ -35,7 +35,7 @@ def model(prepared: Prepared) -> Recommender:
 @pytest.fixture
 def batch_of(prepared: Prepared) -> Callable[..., Batch]:
     """Draw a batch of training sequences, or of prefixes that aim with their last position."""
-    sampler = build_sampler(prepared, "any", False, torch.device("cpu"))
+    sampler = build_sampler(prepared, "history", False, torch.device("cpu"))
 
     def draw(aim: str = "every", size: int = 16) -> Batch:
         examples = examples_of(prepared, "train")
@@ -50,7 +50,7 @@ def batch_of(prepared: Prepared) -> Callable[..., Batch]:
 @pytest.fixture
 def contest_of(prepared: Prepared) -> Callable[..., Contest]:
     """Make the contest of some training options."""
-    sampler = build_sampler(prepared, "any", False, torch.device("cpu"))
+    sampler = build_sampler(prepared, "history", False, torch.device("cpu"))
     return lambda **told: Contest.of(TrainSection(**told), prepared, sampler)
 
 
