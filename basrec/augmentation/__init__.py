@@ -7,13 +7,23 @@ from collections.abc import Callable
 
 from basrec.augmentation.augmenter import Augmenter
 from basrec.augmentation.basrec import BASRec
+from basrec.augmentation.cl4srec import CL4SRec
+from basrec.augmentation.cmr import CMR, CMRSI
 from basrec.augmentation.operators import OPERATORS
+from basrec.augmentation.sliding_window import SlidingWindow
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 
 __all__ = ["AUGMENTERS", "OPERATORS", "Augmenter", "build_augmenter", "check_neighbours"]
 
-AUGMENTERS: dict[str, Callable[[TrainConfig], Augmenter]] = {"base": Augmenter, "basrec": BASRec}
+AUGMENTERS: dict[str, Callable[[TrainConfig], Augmenter]] = {
+    "base": Augmenter,
+    "basrec": BASRec,
+    "sliding_window": SlidingWindow,
+    "cmr": CMR,
+    "cmrsi": CMRSI,
+    "cl4srec": CL4SRec,
+}
 
 
 def build_augmenter(config: TrainConfig) -> Augmenter:

@@ -271,7 +271,7 @@ def test_substitute_without_neighbours_and_unknown_operators_are_errors(
     with pytest.raises(InputError, match="'basrec neighbours' on the prepared folder"):
         train(bare, tmp_path / "run", config())
     train(bare, tmp_path / "run", config(augmentation={"operators": ["reorder"]}))
-    with pytest.raises(InputError, match="'swap' is not known; known: reorder, substitute"):
+    with pytest.raises(InputError, match=r"'swap' is not known; known: .*reorder, substitute"):
         train(folder, tmp_path / "other", config(augmentation={"operators": ["swap"]}))
 
 
