@@ -1,4 +1,4 @@
-"""Batches of training sequences, packed: inputs, which of their positions aim at a target, negatives.
+"""Batches of training sequences, packed: inputs, positions that aim at a target, negatives.
 
 Shapes: B sequences of T packed positions, of which P aim at a target.
 """

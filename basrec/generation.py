@@ -7,11 +7,12 @@ trained on, model.safetensors. Equal keys mean equal items.
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save_file
 
+from basrec.checkpoint import drop_foreign_checkpoint
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.files import digest_file, digest_value, machine_errors, write_json, write_whole
@@ -45,7 +46,7 @@ def generate(
     out: Path,
     config: TrainConfig,
     *,
-    resume: bool = False,
+    resume: bool | Literal["auto"] = False,
     on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
     """Generate items for a prepared folder and write the folder `out`; a finished one is reused.
@@ -61,7 +62,11 @@ def generate(
 
 
 def run_generation(
-    job: Job, prepared: Path, out: Path, resume: bool, on_epoch: OnEpoch | None
+    job: Job,
+    prepared: Path,
+    out: Path,
+    resume: bool | Literal["auto"],
+    on_epoch: OnEpoch | None,
 ) -> dict[str, Any]:
     """Do the work of `generate` for a job that is open."""
     key = generation_key(job)
@@ -70,7 +75,9 @@ def run_generation(
         return finished
     started = time.monotonic()
     with machine_errors(f"{out}: writing generated items"):
-        folder = open_work_folder(out, resume)
+        folder = open_work_folder(out, bool(resume))
+        if resume == "auto":
+            drop_foreign_checkpoint(folder / "checkpoint.pt", key)
         generation = Generation(job, key, folder, on_epoch or (lambda line: None))
         generated = job.augmenter.generate(generation)
         write_prior(folder, generated.prior)

@@ -6,7 +6,7 @@ Shapes: V items, T packed positions, B sequences, D embedding size.
 import torch
 from torch import Tensor, nn
 
-from basrec.backbones import Backbone, build_backbone
+from basrec.backbones import Backbone, Initialised, build_backbone
 from basrec.config import ModelConfig
 from basrec.kernels import Kernels
 
@@ -47,7 +47,10 @@ def build_recommender(
     stream: torch.Generator,
     kernels: Kernels | None = None,
 ) -> Recommender:
-    """Make a recommender with weights N(0, initializer_range), zero biases and unit norms."""
+    """Make a recommender with weights N(0, initializer_range), zero biases and unit norms.
+
+    A backbone with a rule of its own draws its weights anew.
+    """
     model = Recommender(num_items, config, kernels)
     with torch.no_grad():
         for module in model.modules():
@@ -58,5 +61,7 @@ def build_recommender(
                     values.zero_()
                 else:
                     values.normal_(0.0, config.initializer_range, generator=stream)
+        if isinstance(model.backbone, Initialised):
+            model.backbone.initialise(stream)
         model.items.weight[0] = 0.0
     return model

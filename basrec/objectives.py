@@ -17,7 +17,7 @@ Objective = Callable[[Recommender, Batch, torch.Generator], Losses]
 
 
 def main_objective(contest: Contest) -> Objective:
-    """Give the objective of plain training: predict the next item at every aiming position (Eq. 13)."""
+    """Give the objective of plain training: predict the next item (Eq. 13)."""
 
     def objective(model: Recommender, batch: Batch, stream: torch.Generator) -> Losses:
         rivals = contest.rivals(batch, stream)

@@ -24,7 +24,7 @@ from basrec.prior_file import PRIOR_FILE
 OUTPUTS = ("config.yaml", "metrics.json", "history.jsonl", "model.safetensors", "checkpoint.pt")
 GENERATED = "generated"
 """The folder within a run that holds what its method generated, where it does."""
-NOT_TRAINING = ("report.py",)
+NOT_TRAINING = ("report.py", "export.py")
 """Modules whose change does not change a run's result."""
 
 

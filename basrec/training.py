@@ -1,4 +1,4 @@
-"""Train: one stage with an augmenter, or stage 1 plain and stage 2 with it from stage 1's best weights."""
+"""Train: one stage, or stage 1 plain and stage 2 augmented from stage 1's best weights."""
 
 import shutil
 from dataclasses import replace
@@ -111,7 +111,7 @@ def _with_generated(
     if generated:
         shutil.copytree(generated, place, dirs_exist_ok=True)
     else:
-        run_generation(job, prepared, place, True, on_epoch)
+        run_generation(job, prepared, place, "auto", on_epoch)
     return replace(job, prepared=with_prior(job.prepared, place))
 
 

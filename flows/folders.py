@@ -28,6 +28,10 @@ class Folders:
         """The prepared folder."""
         return self.data / "prepared" / self.name
 
+    def generated(self, config: RunConfig, method: str) -> Path:
+        """Give the folder of what a method generates before training."""
+        return self.data / "generated" / self.name / self.run(config, method).name
+
     @property
     def runs(self) -> Path:
         """Where all runs of this dataset are."""

@@ -12,6 +12,7 @@ from flows.folders import Folders
 from flows.stages import (
     details_task,
     evaluate_task,
+    generate_task,
     ingest_task,
     neighbours_task,
     prepare_task,
@@ -51,11 +52,17 @@ def neighbours_flow(config: RunConfig, data: Path = Path("data")) -> None:
 @flow(name="train", validate_parameters=False)
 def train_flow(config: RunConfig, data: Path = Path("data")) -> list[Path]:
     """Train every method of the config; stage 1 is trained once for all that share it."""
+    from basrec.augmentation import build_augmenter
+
     folders = Folders(data, config.name)
     base: Path | None = None
     runs = []
     for method in sorted(config.methods, key=lambda method: method != "base"):
-        train_task(config, method, data, base)
+        augmenter, generated = build_augmenter(config.for_method(method)), None
+        if augmenter.has_prior:
+            generate_task(config, method, data)
+            generated = folders.generated(config, method)
+        train_task(config, method, data, base if augmenter.two_stages else None, generated)
         runs.append(folders.run(config, method))
         base = runs[-1] if method == "base" else base
     return runs

@@ -118,9 +118,27 @@ def validate_task(config: RunConfig, data: Path) -> None:
     _say("validate: all checks hold")
 
 
+@_stage("generate")
+def generate_task(config: RunConfig, method: str, data: Path) -> State[Record]:
+    """Generate the items that a method puts before each user's own."""
+    from basrec.generation import generate
+
+    folders = Folders(data, config.name)
+    out = folders.generated(config, method)
+    with training_bar(method) as on_epoch:
+        manifest = generate(
+            folders.prepared, out, config.for_method(method), resume="auto", on_epoch=on_epoch
+        )
+    return _told(f"generate {method}", manifest | {"folder": str(out)})
+
+
 @_stage("train")
 def train_task(
-    config: RunConfig, method: str, data: Path, start_from: Path | None = None
+    config: RunConfig,
+    method: str,
+    data: Path,
+    start_from: Path | None = None,
+    generated: Path | None = None,
 ) -> State[Record]:
     """Train one method; a killed run goes on where it was."""
     from basrec.report import write_own_report
@@ -135,6 +153,7 @@ def train_task(
             config.for_method(method),
             resume="auto",
             start_from=start_from,
+            generated=generated,
             on_epoch=on_epoch,
         )
     write_own_report(out)

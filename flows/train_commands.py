@@ -9,26 +9,67 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a config key; may be repeated."),
 ]
+PreparedFolder = Annotated[Path, typer.Argument(help="A prepared folder.")]
+Backbone = Annotated[str | None, typer.Option(help="sasrec, gru4rec, nextitnet or fmlp.")]
+Preset = Annotated[str | None, typer.Option(help="paper, reference or strict.")]
+Seed = Annotated[int | None, typer.Option(help="Same seed, same weights.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+Dataset = Annotated[
+    str | None, typer.Option(help="Take the published settings for a known dataset.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a killed run.")]
+METHODS = (
+    "base, basrec, random, random_seq, sliding_window, cmr, cmrsi, asrep, diffuasr or cl4srec."
+)
+
+
+def generate(
+    prepared: PreparedFolder,
+    out: Annotated[Path, typer.Option(help="The folder to make.")],
+    method: Annotated[str, typer.Option(help="random, random_seq, asrep or diffuasr.")],
+    backbone: Backbone = None,
+    preset: Preset = None,
+    seed: Seed = None,
+    device: Device = None,
+    dataset: Dataset = None,
+    set_: Overrides = None,
+    resume: Resume = False,
+) -> None:
+    """Generate items to put before each user's own, for 'basrec train --generated'.
+
+    Example: basrec generate data/prepared/mine --method asrep --out data/generated/mine/asrep
+    """
+    from basrec.generation import generate as generate_stage
+    from flows.progress import training_bar
+    from flows.run import training_config
+
+    options = {"method": method, "preset": preset, "seed": seed, "device": device}
+    config = training_config(dataset, backbone, options, set_ or [])
+    with training_bar(method) as on_epoch:
+        told = generate_stage(prepared, out, config, resume=resume, on_epoch=on_epoch)
+    rows, done = told["rows"], "reused" if told["reused"] else f"{told['seconds']:.1f} s"
+    typer.echo(f"generate: {done}; {rows['items']:,} items for {rows['users']:,} users; {out}")
 
 
 def train(
-    prepared: Annotated[Path, typer.Argument(help="A prepared folder.")],
+    prepared: PreparedFolder,
     out: Annotated[Path, typer.Option(help="The run folder to make.")],
-    backbone: Annotated[str | None, typer.Option(help="sasrec.")] = None,
-    method: Annotated[str | None, typer.Option(help="base or basrec.")] = None,
-    preset: Annotated[str | None, typer.Option(help="paper, reference or strict.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same weights.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Take the published settings for a known dataset.")
-    ] = None,
+    backbone: Backbone = None,
+    method: Annotated[str | None, typer.Option(help=METHODS, show_default="basrec")] = None,
+    preset: Preset = None,
+    seed: Seed = None,
+    device: Device = None,
+    dataset: Dataset = None,
     set_: Overrides = None,
     start_from: Annotated[
         Path | None, typer.Option(help="A base run whose weights are stage 1's result.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run.")] = False,
+    generated: Annotated[
+        Path | None, typer.Option(help="What 'basrec generate' made with the same options.")
+    ] = None,
+    resume: Resume = False,
 ) -> None:
-    """Train on a prepared folder: stage 1, and with method basrec stage 2.
+    """Train on a prepared folder, with method basrec in two stages.
 
     Example: basrec train data/prepared/mine --out data/runs/mine --preset reference --seed 1
     """
@@ -41,7 +82,15 @@ def train(
     options = {"method": method, "preset": preset, "seed": seed, "device": device}
     config = training_config(dataset, backbone, options, set_ or [])
     with training_bar(config.method) as on_epoch:
-        train_stage(prepared, out, config, resume=resume, start_from=start_from, on_epoch=on_epoch)
+        train_stage(
+            prepared,
+            out,
+            config,
+            resume=resume,
+            start_from=start_from,
+            generated=generated,
+            on_epoch=on_epoch,
+        )
     write_own_report(out)
     show_runs([out])
 
@@ -77,4 +126,20 @@ def report(
     typer.echo(write_report(runs, out or runs[0] / "report.html"))
 
 
-TRAIN_COMMANDS = (train, evaluate, report)
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    form: Annotated[
+        str, typer.Option(help="onnx, or torch for a program of torch.export (.pt2).")
+    ] = "onnx",
+) -> None:
+    """Write the encoder of a run as one file that runs without this library.
+
+    It takes item ids, padded with 0 on the left, and gives vectors and scores of all items.
+    """
+    from basrec.export import export as export_stage
+
+    typer.echo(export_stage(run_folder, out, form))  # type: ignore[arg-type]
+
+
+TRAIN_COMMANDS = (generate, train, evaluate, report, export)

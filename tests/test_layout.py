@@ -44,15 +44,15 @@ def test_every_statement_says_its_grain_and_is_used() -> None:
         assert used, path.name
 
 
-def test_every_format_backbone_operator_and_preset_is_documented() -> None:
-    from basrec.augmentation import OPERATORS
+def test_every_registered_name_is_documented() -> None:
+    from basrec.augmentation import AUGMENTERS, OPERATORS
     from basrec.backbones import BACKBONES
     from basrec.presets import PRESETS
     from pipeline.formats import FORMATS
 
     docs = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
     docs += (ROOT / "README.md").read_text()
-    for name in [*OPERATORS, *BACKBONES, *PRESETS, *FORMATS]:
+    for name in [*AUGMENTERS, *OPERATORS, *BACKBONES, *PRESETS, *FORMATS]:
         assert f"`{name}`" in docs, name
 
 

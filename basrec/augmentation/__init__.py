@@ -8,9 +8,12 @@ from collections.abc import Callable
 from basrec.augmentation.asrep import ASReP
 from basrec.augmentation.augmenter import Augmenter
 from basrec.augmentation.basrec import BASRec
+from basrec.augmentation.cl4srec import CL4SRec
+from basrec.augmentation.cmr import CMR, CMRSI
 from basrec.augmentation.diffuasr import DiffuASR
 from basrec.augmentation.operators import OPERATORS
 from basrec.augmentation.random_prior import RandomPrior, RandomSequencePrior
+from basrec.augmentation.sliding_window import SlidingWindow
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 
@@ -23,6 +26,10 @@ AUGMENTERS: dict[str, Callable[[TrainConfig], Augmenter]] = {
     "random_seq": RandomSequencePrior,
     "asrep": ASReP,
     "diffuasr": DiffuASR,
+    "sliding_window": SlidingWindow,
+    "cmr": CMR,
+    "cmrsi": CMRSI,
+    "cl4srec": CL4SRec,
 }
 
 

@@ -1,8 +1,8 @@
 """BASRec: edited copies mixed in embedding space, and mixup across users (AAAI 2025).
 
-L_main + L_ssa + L_csa (paper Eq. 16), begun from stage 1's best weights. Its ablations: pairs = 0 (no
-single-sequence branch), mixes = 0 (no cross-sequence branch), weight = one (no adaptive loss weight),
-mixup = linear, two_stages = false.
+L_main + L_ssa + L_csa (paper Eq. 16), begun from stage 1's best weights. Its ablations: pairs = 0
+(no single-sequence branch), mixes = 0 (no cross-sequence branch), weight = one (no adaptive loss
+weight), mixup = linear, two_stages = false.
 Shapes: B sequences of T packed positions, P of which aim at a target, C copies, M mixes, L slots, D
 embedding size.
 """
@@ -46,8 +46,8 @@ class BASRec(Augmenter):
         for name in self.operators:
             if not OPERATORS[name].keeps_length:
                 raise InputError(
-                    f"augmentation.operators: {name!r} changes the length, so that a copy cannot be "
-                    "mixed with its original; take it out, or use method cmrsi"
+                    f"augmentation.operators: {name!r} changes the length, so that a copy cannot "
+                    "be mixed with its original; take it out, or use method cmrsi"
                 )
 
     def objective(self, prepared: Prepared, contest: Contest) -> Objective:
@@ -63,14 +63,16 @@ class BASRec(Augmenter):
         outputs, copied, padding = encode(model, batch, originals, edited, drawn, self.options)
         told: Pairs = {}
         if drawn.copies:
-            told["single_sequence"] = (
-                outputs.expand_as(copied).flatten(0, 1),
-                copied.flatten(0, 1),
-            )
+            told["single_sequence"] = _beside(outputs, copied)
         if drawn.partners:
             mixed = mix_with_partners(outputs, padding, drawn.partners)
-            told["cross_sequence"] = (outputs.expand_as(mixed).flatten(0, 1), mixed.flatten(0, 1))
+            told["cross_sequence"] = _beside(outputs, mixed)
         return told
+
+
+def _beside(outputs: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
+    """Set outputs (P, D) beside what was made of them (K, P, D), row by row."""
+    return outputs.expand_as(made).flatten(0, 1), made.flatten(0, 1)
 
 
 @dataclass(frozen=True)

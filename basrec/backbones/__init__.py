@@ -5,16 +5,20 @@ loss or training. To add one: one file here, one line in BACKBONES.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
+from basrec.backbones.fmlp import FMLP
+from basrec.backbones.gru4rec import GRU4Rec
+from basrec.backbones.nextitnet import NextItNet
 from basrec.backbones.sasrec import SASRec
 from basrec.config import ModelConfig
 from basrec.errors import InputError
 from basrec.kernels import Kernels
 
-__all__ = ["BACKBONES", "Backbone", "build_backbone", "check_backbone"]
+__all__ = ["BACKBONES", "Backbone", "Initialised", "build_backbone", "check_backbone"]
 
 
 class Backbone(Protocol):
@@ -25,9 +29,14 @@ class Backbone(Protocol):
 
     causal: bool
     """Whether the output at a position depends on that position and those before it only."""
+    sees_padding: bool
+    """Whether outputs at real positions depend on vectors in padded slots; mostly not."""
 
     def __call__(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Encode packed vectors (T, D) of sequences of `lengths` (B,), giving (T, D)."""
+        """Encode packed vectors (T, D) of sequences of `lengths` (B,), giving (T, D).
+
+        Errors: ValueError where a sequence is longer than L; inputs are cut before.
+        """
         ...
 
     def encode_padded(
@@ -35,13 +44,28 @@ class Backbone(Protocol):
     ) -> Tensor:
         """Encode left-padded vectors (B, L, D) at every slot, padding too, giving (B, L, D).
 
+        A length may be 0. Plain operations on tensors, `lengths` too, so that it can be exported.
         `asked` (B,), on the host: outputs at each sequence's last slots only will be read, so that
         the others may hold anything.
         """
         ...
 
 
-BACKBONES: dict[str, Callable[[ModelConfig, Kernels | None], Backbone]] = {"sasrec": SASRec}
+@runtime_checkable
+class Initialised(Protocol):
+    """A backbone with a rule of its own for its initial weights."""
+
+    def initialise(self, stream: torch.Generator) -> None:
+        """Draw the weights that are not N(0, initializer_range)."""
+        ...
+
+
+BACKBONES: dict[str, Callable[[ModelConfig, Kernels | None], Backbone]] = {
+    "gru4rec": GRU4Rec,
+    "nextitnet": NextItNet,
+    "sasrec": SASRec,
+    "fmlp": FMLP,
+}
 
 
 def check_backbone(name: str) -> None:

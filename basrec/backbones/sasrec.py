@@ -11,16 +11,16 @@ from torch.nn import functional
 
 from basrec.backbones.attention import (
     Attend,
-    group_by_length,
     packed_attention,
     padded_attention,
 )
+from basrec.backbones.feed_forward import NORM_EPSILON, FeedForward
+from basrec.backbones.groups import group_by_length
+from basrec.backbones.lengths import check_packed, check_padded
 from basrec.config import ModelConfig
 from basrec.kernels import Kernels, fitting
 from basrec.kernels.transformer import Stack
 from basrec.packed import Packed
-
-NORM_EPSILON = 1e-12
 
 
 class Block(nn.Module):
@@ -28,30 +28,26 @@ class Block(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        size, inner = config.embedding_size, config.sasrec.inner_size
+        size = config.embedding_size
         self.dropout = config.dropout
         self.qkv = nn.Linear(size, 3 * size)
         self.out = nn.Linear(size, size)
         self.attention_norm = nn.LayerNorm(size, eps=NORM_EPSILON)
-        self.expand = nn.Linear(size, inner)
-        self.contract = nn.Linear(inner, size)
-        self.feed_forward_norm = nn.LayerNorm(size, eps=NORM_EPSILON)
+        self.feed_forward = FeedForward(size, config.sasrec.inner_size, config.dropout)
 
     def forward(self, vectors: Tensor, attend: Attend) -> Tensor:
         """Transform rows (rows, D); `attend` alone knows which rows see which."""
         context = self.out(attend(self.qkv(vectors)))
-        vectors = self.attention_norm(self._drop(context) + vectors)
-        inner = self.contract(functional.gelu(self.expand(vectors)))
-        return self.feed_forward_norm(self._drop(inner) + vectors)
-
-    def _drop(self, vectors: Tensor) -> Tensor:
-        return functional.dropout(vectors, self.dropout, self.training)
+        dropped = functional.dropout(context, self.dropout, self.training)
+        transformed: Tensor = self.feed_forward(self.attention_norm(dropped + vectors))
+        return transformed
 
 
 class SASRec(nn.Module):
     """The encoder: positions, layer norm, dropout, then the blocks."""
 
     causal = True
+    sees_padding = False
 
     def __init__(self, config: ModelConfig, kernels: Kernels | None = None) -> None:
         super().__init__()
@@ -62,6 +58,7 @@ class SASRec(nn.Module):
 
     def forward(self, item_vectors: Tensor, lengths: Tensor) -> Tensor:
         """Encode packed vectors (T, D) of sequences of `lengths` (B,), on the host."""
+        check_packed(item_vectors, lengths, self.config.max_length)
         kernels = fitting(self.kernels, item_vectors)
         if kernels:
             return kernels.transformer(self._stack(), item_vectors, lengths)
@@ -76,6 +73,7 @@ class SASRec(nn.Module):
         self, item_vectors: Tensor, lengths: Tensor, asked: Tensor | None = None
     ) -> Tensor:
         """Encode left-padded vectors (B, L, D) at every slot, as the reference does."""
+        check_padded(item_vectors, self.config.max_length)
         batch, slots, size = item_vectors.shape
         rows = item_vectors.reshape(-1, size)
         kernels = fitting(self.kernels, rows)

@@ -15,7 +15,7 @@ from basrec.prepared import read_prepared
 from basrec.prior_file import with_prior
 from basrec.run_folder import read_history
 from basrec.training import train
-from tests.basrec.augmentation.conftest import settings
+from tests.basrec.augmentation.generating import settings
 
 METHODS = ["random", "random_seq", "asrep", "diffuasr"]
 

@@ -14,16 +14,17 @@ from basrec.augmentation.basrec import basrec_objective
 from basrec.augmentation.cross_sequence import draw_partners, mix_with_partners
 from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.single_sequence import edit_copies
-from basrec.batches import Batch, draw_batches
+from basrec.batches import Aim, Batch, draw_batches
 from basrec.config import AugmentationConfig, ModelConfig, TrainSection
 from basrec.kernels import Kernels, choose_kernels
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
 from basrec.objectives import main_objective
+from basrec.packed import Packed
 from basrec.prepared import Prepared
 from basrec.rivals import Contest
 from basrec.rng import generator
-from basrec.split import examples_of
+from basrec.split import examples_of, prefixes_of
 
 SLOTS = 9
 
@@ -39,11 +40,13 @@ def make_model(num_items: int, kernels: Kernels | None = None) -> Recommender:
     return build_recommender(num_items, config, generator(1, "weights"), kernels).double()
 
 
-def make_batch(prepared: Prepared, negatives: int = 1) -> Batch:
+def make_batch(prepared: Prepared, negatives: int = 1, aim: Aim = "every") -> Batch:
     examples = examples_of(prepared, "train")
+    examples = prefixes_of(examples) if aim == "last" else examples
     sampler = build_sampler(prepared, "any", False, torch.device("cpu"))
     streams = generator(1, "shuffle"), generator(1, "draws")
-    return next(iter(draw_batches(prepared, examples, sampler, 16, negatives, SLOTS, *streams)))
+    told = draw_batches(prepared, examples, sampler, 16, negatives, SLOTS, *streams, aim)
+    return next(iter(told))
 
 
 def make_contest(prepared: Prepared, **options: Any) -> Contest:
@@ -141,6 +144,79 @@ def test_packed_stage2_equals_the_plain_padded_one(
         assert abs(float(value) - float(fast[name])) < 1e-10, name
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"pairs": 0}, {"mixes": 0}, {"mixup": "linear"}, {"weight": "one"}, {"weight": "batch_sum"}],
+)
+@pytest.mark.parametrize("partner_padding", ["encode", "shared"])
+def test_every_ablation_equals_the_plain_padded_one(
+    prepared: Prepared, partner_padding: str, change: dict[str, Any]
+) -> None:
+    config = AugmentationConfig(partner_padding=partner_padding).model_copy(update=change)
+    model, batch = make_model(prepared.num_items), make_batch(prepared)
+    objective = basrec_objective(prepared, config, make_contest(prepared))
+    fast = objective(model, batch, generator(9, "draws"))
+    plain = plain_objective(model, batch, prepared, config)
+    left_out = {"pairs": "single_sequence", "mixes": "cross_sequence"}
+    for key in change:
+        plain.pop(left_out.get(key, ""), None)
+    assert set(plain) == set(fast)
+    for name, value in plain.items():
+        assert float(fast[name]) == pytest.approx(float(value), abs=1e-10), name
+
+
+def test_linear_mixup_has_one_weight_a_sequence(prepared: Prepared) -> None:
+    batch, config = make_batch(prepared), AugmentationConfig(mixup="linear", mixes=2)
+    partners = draw_partners(batch.layout, config, 8, generator(5, "draws"), torch.float64)
+    assert partners.feature_wise.std(2).max() == 0
+    for part in partners.item_wise.split(batch.layout.lengths.tolist(), dim=1):
+        assert part.std(1, correction=0).max() == 0
+    assert partners.item_wise.std() > 0
+
+
+@pytest.mark.parametrize("partner_padding", ["encode", "shared", "zero", "skip"])
+def test_prefixes_are_read_at_their_last_position_alone(
+    prepared: Prepared, partner_padding: str
+) -> None:
+    config = AugmentationConfig(pairs=1, mixes=1, weight="log", partner_padding=partner_padding)
+    model, batch = make_model(prepared.num_items), make_batch(prepared, aim="last")
+    objective = basrec_objective(prepared, config, make_contest(prepared))
+    fast = objective(model, batch, generator(9, "draws"))
+    stream = generator(9, "draws")
+    catalogue = Catalogue.of(prepared, config)
+    copies = edit_copies(prepared, batch, catalogue, config, stream, torch.float64)
+    aimed = Packed.of(torch.ones(len(batch.whole), dtype=torch.int64))
+    partners = draw_partners(aimed, config, 8, stream, torch.float64)
+    table, main, single, cross = model.items.weight, [], [], []
+    ends, outputs = batch.layout.last.tolist(), []
+    for number, (begin, end) in enumerate(zip(batch.layout.offsets.tolist(), ends, strict=True)):
+        own = slice(begin, end + 1)
+        length = torch.tensor([end + 1 - begin])
+        outputs.append(model.backbone(table[batch.items[own]], length)[-1])
+        pair = table[batch.targets[number]], table[batch.negatives[0, number]]
+        one = torch.ones((), dtype=torch.float64)
+        main.append(plain_loss(outputs[-1], *pair, one))
+        for copy in range(2):
+            there = slice(copy * len(batch.items) + begin, copy * len(batch.items) + end + 1)
+            mix = copies.mix[copy, own]
+            vectors = mix * table[batch.items[own]] + (1 - mix) * table[copies.items[there]]
+            output = model.backbone(vectors, length)[-1]
+            single.append(plain_loss(output, *pair, copies.weight[copy, number]))
+    for number in range(len(batch.whole)):
+        for mix in range(2):
+            other = int(partners.partner[mix, number])
+            weight = partners.item_wise[0, number] if mix == 0 else partners.feature_wise[0, number]
+            mixed = [
+                weight * values[number] + (1 - weight) * values[other]
+                for values in (outputs, table[batch.targets], table[batch.negatives[0]])
+            ]
+            cross.append(plain_loss(*mixed, torch.ones((), dtype=torch.float64)))
+    count = len(batch.whole)
+    for name, values in (("main", main), ("single_sequence", single), ("cross_sequence", cross)):
+        expected = float(torch.stack(values).sum()) / count
+        assert float(fast[name]) == pytest.approx(expected, abs=1e-10), name
 
 
 @pytest.mark.parametrize("partner_padding", ["encode", "shared", "zero", "skip"])

@@ -13,7 +13,7 @@ from basrec.errors import InputError
 from basrec.evaluation import read_metrics
 from basrec.negatives import build_sampler
 from basrec.prepared import Prepared, read_prepared
-from basrec.split import Split, examples_of
+from basrec.split import Examples, Split, examples_of, prefixes_of
 from basrec.training import train
 from tests.basrec.conftest import write_prepared
 
@@ -142,3 +142,11 @@ def test_a_run_says_its_split_and_counts_its_targets(split: dict[str, Any], tmp_
     with pytest.raises(InputError, match=r"no user has the interactions|no test target"):
         nothing = {"rule": "global_time"} | {k: v for k, v in late.items() if k.endswith("from")}
         train(with_split(tmp_path / "q", nothing, lists), tmp_path / "none", config)
+
+
+def test_prefixes_are_every_start_of_every_example() -> None:
+    examples = Examples(torch.tensor([2, 5]), torch.tensor([10, 40]), torch.tensor([3, 1]))
+    told = prefixes_of(examples)
+    assert told.user.tolist() == [2, 2, 2, 5]
+    assert told.start.tolist() == [10, 10, 10, 40]
+    assert told.length.tolist() == [1, 2, 3, 1]

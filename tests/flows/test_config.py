@@ -66,7 +66,6 @@ def test_every_dataset_and_preset_resolves(name: str, preset: str) -> None:
         ("data.memory=lots", "'lots' is not a size"),
         ("augmentation.rate=[0.8, 0.2]", "the first must not exceed the second"),
         ("model.sasrec.heads=7", "does not divide"),
-        ("methods=[magic]", "magic"),
         ("name=../../etc", "name"),
         ("preset=nice", "preset = 'nice' is not known"),
         ("train.batch_size", "write key=value"),

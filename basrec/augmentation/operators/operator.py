@@ -23,7 +23,12 @@ class Catalogue:
     at_least: int
     """M-Substitute edits at least so many items."""
     random_without_neighbour: bool
-    """An item without neighbour is replaced by a random one, or kept."""
+    """A random item stands in for a neighbour that is missing, or none does."""
+
+    @property
+    def mask(self) -> int:
+        """The mask token: the item table's last row, which is no item."""
+        return self.num_items + 1
 
     @classmethod
     def of(cls, prepared: Prepared, config: AugmentationConfig) -> "Catalogue":
@@ -57,7 +62,7 @@ class Edit(Protocol):
         catalogue: Catalogue,
         stream: torch.Generator,
     ) -> Edited:
-        """Give the edited items and lengths."""
+        """Edit a share `rate` of each sequence; crop keeps that share."""
         ...
 
 
@@ -68,8 +73,35 @@ class Operator:
     edit: Edit
     keeps_length: bool = True
     needs_neighbours: bool = False
+    identity: float = 0.0
+    """The rate at which nothing changes."""
 
 
 def edited_count(rate: Tensor, layout: Packed) -> Tensor:
     """Count the items (B,) that a rate asks an operator to edit: floor(rate * n)."""
     return (rate * layout.lengths).floor().long()
+
+
+def uniform(count: int, stream: torch.Generator) -> Tensor:
+    """Draw (count,) numbers from [0, 1)."""
+    return torch.rand(count, generator=stream, device=stream.device, dtype=torch.float64)
+
+
+def choose_positions(count: Tensor, layout: Packed, stream: torch.Generator) -> Tensor:
+    """Choose `count` (B,) different positions of each sequence, giving (T,) whether chosen."""
+    key = uniform(len(layout), stream)
+    order = torch.argsort(layout.sequence + key)  # each sequence's positions in a random order
+    chosen = torch.empty_like(layout.position, dtype=torch.bool)
+    chosen[order] = layout.position < count[layout.sequence]
+    return chosen
+
+
+def find_neighbours(items: Tensor, catalogue: Catalogue, stream: torch.Generator) -> Tensor:
+    """Give each item's most similar item (T,); where there is none a random item, or 0."""
+    found = catalogue.neighbour[items]
+    if not catalogue.random_without_neighbour:
+        return found
+    other = torch.randint(
+        1, catalogue.num_items + 1, items.shape, generator=stream, device=stream.device
+    )
+    return torch.where(found > 0, found, other)

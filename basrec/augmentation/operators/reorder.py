@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from basrec.augmentation.operators.operator import Catalogue, Edited, edited_count
+from basrec.augmentation.operators.operator import Catalogue, Edited, edited_count, uniform
 from basrec.packed import Packed
 
 
@@ -15,15 +15,10 @@ def reorder(
     On short sequences that is often nothing: a run of 0 or 1 items, or the same order again.
     """
     count = edited_count(rate, layout)
-    uniform = _uniform(len(count), stream)
-    start = (uniform * (layout.lengths - count + 1)).floor().long()
+    start = (uniform(len(count), stream) * (layout.lengths - count + 1)).floor().long()
     begin, size = start[layout.sequence], count[layout.sequence]
     inside = (layout.position >= begin) & (layout.position < begin + size)
     # Sorting by place keeps an item where it is; within the run the place is drawn anew.
-    place = torch.where(inside, begin + _uniform(len(items), stream) * size, layout.position)
+    place = torch.where(inside, begin + uniform(len(items), stream) * size, layout.position)
     order = torch.argsort(layout.offsets[layout.sequence] + place)
     return Edited(items[order], layout.lengths)
-
-
-def _uniform(count: int, stream: torch.Generator) -> Tensor:
-    return torch.rand(count, generator=stream, device=stream.device, dtype=torch.float64)

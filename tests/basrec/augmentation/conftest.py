@@ -1,72 +1,104 @@
-"""Small datasets for methods that generate, and a short way to run them."""
+"""A small float64 model, batches of both kinds of aim, and contests."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
-from basrec.config import TrainConfig
-from basrec.generation import Generation, generation_key
-from basrec.job import open_job
-from basrec.prior import Generated
-from tests.basrec.conftest import write_prepared
+from basrec.batches import Batch, draw_batches
+from basrec.config import ModelConfig, TrainConfig, TrainSection
+from basrec.model import Recommender, build_recommender
+from basrec.negatives import build_sampler
+from basrec.prepared import Prepared
+from basrec.rivals import Contest
+from basrec.rng import generator
+from basrec.split import examples_of, prefixes_of
+from tests.basrec.augmentation.generating import chain_folder, make_prior  # noqa: F401  (fixtures)
 
-Make = Callable[..., Generated]
-
-
-def settings(method: str, prior: dict[str, Any] | None = None, **sections: Any) -> TrainConfig:
-    """Give a config that trains and generates in a second."""
-    augmentation: dict[str, Any] = {
-        "prior": {"count": 3} | (prior or {}),
-        "asrep": {"epochs": 2},
-        "diffuasr": {
-            "pretraining": {"epochs": 2},
-            "epochs": 2,
-            "steps": 20,
-            "sample_steps": 5,
-            "batch_size": 16,
-            "guidance_scale": 4.0,
-            "learning_rate": 0.01,
-        },
-    }
-    for name, value in sections.pop("augmentation", {}).items():
-        augmentation[name] = augmentation[name] | value
-    train = {"batch_size": 64, "learning_rate": 0.01, "stage1": {"epochs": 1}}
-    values: dict[str, Any] = {
-        "method": method,
-        "device": "cpu",
-        "model": {"embedding_size": 16, "max_length": 10} | sections.pop("model", {}),
-        "train": train | {"checkpoint_seconds": 0} | sections.pop("train", {}),
-        "augmentation": augmentation,
-    }
-    return TrainConfig.model_validate(values | sections)
+SLOTS = 9
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Give a function that generates for a folder and config."""
-
-    def run(folder: Path, config: TrainConfig, on_epoch: Any = None) -> Generated:
-        job = open_job(folder, config)
-        work = tmp_path / f"work{len(list(tmp_path.iterdir()))}"
-        work.mkdir()
-        told = on_epoch or (lambda line: None)
-        return job.augmenter.generate(Generation(job, generation_key(job), work, told))
-
-    return run
-
-
-def chain(users: int, items: int, first: int = 1) -> list[list[int]]:
-    """Give sequences of 4 to 11 items in which item i is always followed by i + 1."""
-    return [
-        [(first + 7 * user + step) % items + 1 for step in range(4 + user % 8)]
-        for user in range(users)
-    ]
+def model(prepared: Prepared) -> Recommender:
+    """Make a model without dropout."""
+    config = ModelConfig(
+        embedding_size=8,
+        max_length=SLOTS,
+        dropout=0.0,
+        sasrec={"attention_dropout": 0.0},
+        initializer_range=0.3,
+    )
+    return build_recommender(prepared.num_items, config, generator(1, "weights")).double()
 
 
-@pytest.fixture(scope="session")
-def chain_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """240 users, 40 items, each item always followed by the next one."""
-    lists = chain(240, 40)
-    return write_prepared(tmp_path_factory.mktemp("chain"), lists, {1: 2})
+@pytest.fixture
+def batch_of(prepared: Prepared) -> Callable[..., Batch]:
+    """Draw a batch of training sequences, or of prefixes that aim with their last position."""
+    sampler = build_sampler(prepared, "history", False, torch.device("cpu"))
+
+    def draw(aim: str = "every", size: int = 16) -> Batch:
+        examples = examples_of(prepared, "train")
+        examples = prefixes_of(examples) if aim == "last" else examples
+        streams = generator(1, "shuffle"), generator(1, "draws")
+        batches = draw_batches(prepared, examples, sampler, size, 1, SLOTS, *streams, aim)
+        return next(iter(batches))
+
+    return draw
+
+
+@pytest.fixture
+def contest_of(prepared: Prepared) -> Callable[..., Contest]:
+    """Make the contest of some training options."""
+    sampler = build_sampler(prepared, "history", False, torch.device("cpu"))
+    return lambda **told: Contest.of(TrainSection(**told), prepared, sampler)
+
+
+@pytest.fixture
+def config_of() -> Callable[..., TrainConfig]:
+    """Make the config of a method, with options of its augmentation."""
+
+    def make(method: str, **augmentation: Any) -> TrainConfig:
+        values = {
+            "method": method,
+            "model": {"embedding_size": 8, "max_length": SLOTS},
+            "augmentation": augmentation,
+            "device": "cpu",
+        }
+        return TrainConfig.model_validate(values)
+
+    return make
+
+
+@pytest.fixture
+def plain_mean() -> Callable[..., Tensor]:
+    """Give the mean BCE of sequences one by one; None as a target does not count."""
+
+    def mean(
+        model: Recommender,
+        inputs: Iterable[Tensor],
+        targets: Sequence[Sequence[int | None]],
+        negatives: Sequence[int],
+    ) -> Tensor:
+        losses, rest = [], iter(negatives)
+        for items, aims in zip(inputs, targets, strict=True):
+            outputs = model(items, torch.tensor([len(items)]))
+            for output, target in zip(outputs, aims, strict=True):
+                if target is not None:
+                    up, down = (output @ model.items.weight[i] for i in (target, next(rest)))
+                    losses.append(-torch.log(up.sigmoid()) - torch.log(1 - down.sigmoid()))
+        return torch.stack(losses).mean()
+
+    return mean
+
+
+@pytest.fixture
+def gradients_of() -> Callable[[Recommender, dict[str, Tensor]], list[Tensor]]:
+    """Give the gradients of a sum of losses."""
+
+    def give(model: Recommender, losses: dict[str, Tensor]) -> list[Tensor]:
+        total = torch.stack(list(losses.values())).sum()
+        return list(torch.autograd.grad(total, list(model.parameters())))
+
+    return give

@@ -13,7 +13,7 @@ from basrec.model import Recommender, build_recommender
 from basrec.prepared import Prepared, read_prepared
 from basrec.rng import generator
 from basrec.split import examples_of
-from tests.basrec.augmentation.conftest import Make, chain, settings
+from tests.basrec.augmentation.generating import Make, chain, settings
 from tests.basrec.conftest import write_prepared
 
 
@@ -60,9 +60,9 @@ def test_greedy_generation_equals_a_loop_over_users(prepared: Prepared) -> None:
     assert found.tolist() == expected
 
 
-def test_a_planted_chain_is_continued_to_the_left(make: Make, chain_folder: Path) -> None:
+def test_a_planted_chain_is_continued_to_the_left(make_prior: Make, chain_folder: Path) -> None:
     config = settings("asrep", {"count": 3}, augmentation={"asrep": {"epochs": 40}})
-    generated = make(chain_folder, config)
+    generated = make_prior(chain_folder, config)
     items = generated.prior.items.view(-1, 3)
     first = torch.tensor([own[0] for own in chain(240, 40)])
     true = torch.stack([(first - 1 - back) % 40 + 1 for back in (3, 2, 1)], 1)
@@ -70,6 +70,6 @@ def test_a_planted_chain_is_continued_to_the_left(make: Make, chain_folder: Path
     assert generated.weights and "items.weight" in generated.weights
 
 
-def test_more_new_items_than_there_are_is_told(make: Make, folder: Path) -> None:
+def test_more_new_items_than_there_are_is_told(make_prior: Make, folder: Path) -> None:
     with pytest.raises(InputError, match=r"prior\.count = 30: a user has 18 of the 40 items"):
-        make(folder, settings("asrep", {"count": 30}))
+        make_prior(folder, settings("asrep", {"count": 30}))

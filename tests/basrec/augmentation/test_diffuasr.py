@@ -23,7 +23,7 @@ from basrec.model import build_recommender
 from basrec.prepared import Prepared
 from basrec.rng import generator, global_stream
 from basrec.split import Examples
-from tests.basrec.augmentation.conftest import Make, chain, settings
+from tests.basrec.augmentation.generating import Make, chain, settings
 
 CPU = torch.device("cpu")
 
@@ -180,7 +180,9 @@ def test_options_that_contradict_are_told() -> None:
         DiffusionOptions(noise=(0.2, 0.1))
 
 
-def test_a_planted_chain_gives_items_near_the_true_ones(make: Make, chain_folder: Path) -> None:
+def test_a_planted_chain_gives_items_near_the_true_ones(
+    make_prior: Make, chain_folder: Path
+) -> None:
     options = {
         "pretraining": {"epochs": 30},
         "epochs": 30,
@@ -192,7 +194,7 @@ def test_a_planted_chain_gives_items_near_the_true_ones(make: Make, chain_folder
     }
     lines: list[dict[str, float]] = []
     config = settings("diffuasr", {"count": 2}, augmentation={"diffuasr": options})
-    items = make(chain_folder, config, lines.append).prior.items.view(-1, 2)
+    items = make_prior(chain_folder, config, lines.append).prior.items.view(-1, 2)
     losses = [line["loss"] for line in lines[-30:]]
     assert losses[-1] < 0.8 * losses[0]
     first = torch.tensor([own[0] for own in chain(240, 40)])

@@ -108,7 +108,7 @@ def test_dropout_keeps_its_share_and_the_mean(kernels: Kernels) -> None:
         for parameter in fused.blocks[0].parameters():
             parameter.zero_()
         fused.blocks[0].attention_norm.weight.fill_(1.0)
-        fused.blocks[0].feed_forward_norm.weight.fill_(1.0)
+        fused.blocks[0].feed_forward.norm.weight.fill_(1.0)
     fused.train()
     out = fused(torch.zeros(4000, 64), lengths)
     # Norms of kept (4/3) and dropped (0) entries: their signs tell which is which.
