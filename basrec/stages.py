@@ -23,6 +23,7 @@ from basrec.prepared import Prepared
 from basrec.rng import generator, global_stream, stream_seed
 from basrec.run_folder import write_history
 from basrec.split import Examples
+from basrec.watching import Watch
 
 OnEpoch = Callable[[dict[str, Any]], None]
 
@@ -42,11 +43,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stage goes through in an epoch, and what it minimises."""
+    """What a stage goes through in an epoch, what it minimises, and what it watches after it."""
 
     examples: Examples
     aim: Aim
     objective: Objective
+    watch: Watch | None = None
 
 
 def save_progress(
@@ -77,6 +79,7 @@ def run_stage(
             "loss": sum(losses.values()),
             "losses": losses,
             **(_validate(work, progress, model) if due else {"validation": None, "best": False}),
+            **({"similarity": plan.watch(model)} if plan.watch else {}),
         }
         line["seconds"] = round(time.monotonic() - started, 3)
         progress.seconds += line["seconds"]

@@ -42,6 +42,7 @@ from basrec.run_folder import (
 )
 from basrec.split import examples_of, prefixes_of
 from basrec.stages import OnEpoch, Plan, Work, run_stage, save_progress
+from basrec.watching import watch_of
 
 
 def train(
@@ -129,13 +130,14 @@ def _work(job: Job, keys: RunKeys, folder: Path, on_epoch: OnEpoch) -> Work:
 
 
 def plan_of(augmenter: Augmenter, work: Work, model: Recommender) -> Plan:
-    """Plan a stage: its examples, the positions that aim, and what is minimised."""
+    """Plan a stage: its examples, aiming positions, what is minimised and what is watched."""
     examples = augmenter.examples(work.prepared, examples_of(work.prepared, "train"))
     causal = model.backbone.causal
     contest = Contest.of(work.config.train, work.prepared, work.sampler)
     objective = augmenter.objective(work.prepared, contest)
     examples = examples if causal else prefixes_of(examples)
-    return Plan(examples, augmenter.aim(causal), objective)
+    watch = watch_of(augmenter, work.config, work.prepared, examples, work.sampler, causal)
+    return Plan(examples, augmenter.aim(causal), objective, watch)
 
 
 def _run_stages(job: Job, work: Work, start_from: Path | None) -> Progress:
