@@ -6,6 +6,7 @@ representations or add a loss term (`objective`). To add one: one file, one line
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +17,7 @@ from basrec.batches import Aim, Batch
 from basrec.config import TrainConfig
 from basrec.model import Recommender
 from basrec.objectives import Objective, main_objective
+from basrec.packed import Packed
 from basrec.prepared import Prepared
 from basrec.rivals import Contest
 from basrec.split import Examples
@@ -27,6 +29,20 @@ Pairs = dict[str, tuple[Tensor, Tensor]]
 """Outputs (R, D) of original samples and of what was made of them, by the kind of sample."""
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Sequences that the augmentation makes of a batch, before any mixing.
+
+    Shapes: items (T',); `layout`, on the host, of as many sequences as the batch has or a whole
+    multiple of it, copy after copy; asked (B',): so many items each rate asked to edit, where
+    there is a rate.
+    """
+
+    items: Tensor
+    layout: Packed
+    asked: Tensor | None = None
+
+
 class Augmenter:
     """Plain training, and the base of all augmenters."""
 
@@ -34,6 +50,8 @@ class Augmenter:
     """Whether `generate` puts items before those of the users."""
     operators: tuple[str, ...] = ()
     """The operators it edits with."""
+    weighs_copies = False
+    """Whether the losses of its edited copies carry adaptive weights."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -75,3 +93,9 @@ class Augmenter:
     ) -> Pairs:
         """Encode some samples and what the augmentation makes of them, to compare them."""
         return {}
+
+    def samples(
+        self, prepared: Prepared, batch: Batch, stream: torch.Generator
+    ) -> dict[str, Samples]:
+        """Give the sequences that the augmentation makes of a batch, by kind."""
+        return {"generated": Samples(batch.items, batch.layout)} if prepared.prior else {}
