@@ -54,6 +54,7 @@ def analyse(run: Path, prepared: Path | None = None) -> Facts:
     final = _final_similarity(model, augmenter, config, data, examples, sampler)
     known = Known.of(data)
     tallies = tally_samples(augmenter, config, data, examples, sampler, known)
+    weights = weights_by_preset(config, len(examples)) if augmenter.weighs_copies else {}
     return {
         "run": str(run),
         "method": config.method,
@@ -68,7 +69,8 @@ def analyse(run: Path, prepared: Path | None = None) -> Facts:
             "samples": {kind: tally.diversity() for kind, tally in tallies.items()},
         },
         "relevance": {kind: tally.relevance() for kind, tally in tallies.items()},
-        "weights": weights_by_preset(config, len(examples)) if augmenter.weighs_copies else {},
+        "weights": weights,
+        "effective_weight": _own_effective(weights),
         "loss_shares": shares,
     }
 
@@ -79,6 +81,12 @@ def _augmenter_of(run: Path, config: TrainConfig) -> Augmenter:
     if type(augmenter) is Augmenter:
         raise InputError(f"{run}: {config.method} augments nothing; name a run of another method")
     return augmenter
+
+
+def _own_effective(weights: Facts) -> dict[str, float]:
+    """Give the effective weight under the run's own weighting, by kind of sample."""
+    own = [facts["effective"] for facts in weights.values() if facts["is_own"]]
+    return {"single_sequence": own[0]} if own else {}
 
 
 def _stage_of(augmenter: Augmenter) -> int:
@@ -128,6 +136,21 @@ def similarity_over(history: list[Facts]) -> Facts:
         "over_training": _with_mean({k: sum(v) / len(v) for k, v in series.items()}),
         "last_epoch": _with_mean({k: v[-1] for k, v in series.items()}),
     }
+
+
+def similarity_rows(histories: dict[str, list[Facts]]) -> list[Facts]:
+    """Give a row for each run and kind of sample: over training and at the last epoch."""
+    told = {name: similarity_over(history) for name, history in histories.items()}
+    return [
+        {
+            "run": name,
+            "kind": kind,
+            "over_training": value,
+            "last_epoch": told[name]["last_epoch"][kind],
+        }
+        for name in told
+        for kind, value in told[name]["over_training"].items()
+    ]
 
 
 def _with_mean(kinds: dict[str, float]) -> dict[str, float]:
