@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from basrec.figures import (
@@ -44,7 +44,7 @@ def similarity_curves(histories: dict[str, History]) -> str:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     label_axes(axes, "cosine similarity to the original", "epoch")
     if watched:
-        _legend(axes)
+        _legend(figure)
     return svg_of(figure)
 
 
@@ -63,11 +63,11 @@ def transition_bars(diversity: Facts) -> str:
     axes.barh(places, new, height=0.6, left=known, color=COLOURS[1], label="new")
     axes.set_yticks(places, names)
     axes.invert_yaxis()
-    axes.margins(y=0.25)
+    axes.set_xlim(right=1.08 * max(map(sum, zip(known, new, strict=True)), default=1) or 1)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     label_axes(axes, "distinct transitions", "pairs of an item and the next")
-    _legend(axes)
+    _legend(figure)
     return svg_of(figure)
 
 
@@ -89,7 +89,7 @@ def weight_histogram(weights: Facts) -> str:
     axes.set_xticks(list(ticks), [_power(tick, tick == int(first)) for tick in ticks])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
     label_axes(axes, "share of the loss weights", "weight")
-    _legend(axes)
+    _legend(figure)
     return svg_of(figure)
 
 
@@ -103,5 +103,6 @@ def _power(exponent: int, is_lowest: bool) -> str:
     return f"≤ {number}" if is_lowest else number
 
 
-def _legend(axes: Axes) -> None:
-    axes.legend(frameon=False, labelcolor=INK, fontsize=8)
+def _legend(figure: Figure) -> None:
+    """Name the lines below the axes, where they hide nothing."""
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, labelcolor=INK, fontsize=8)
