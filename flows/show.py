@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from flows.config import RunConfig
 from flows.folders import Folders
@@ -48,17 +49,15 @@ def show_runs(runs: list[Path]) -> None:
 
 def show_analyses(told: list[dict[str, Any]]) -> None:
     """Show for each run and kind of sample what the augmentation made of the data."""
-    several = len(told) > 1
-    title = "augmentation" if several else f"augmentation of {told[0]['name']}"
-    table = Table(title=title, title_justify="left")
-    if several:
-        table.add_column("run", overflow="fold")
-    table.add_column("samples", no_wrap=True)
+    table = Table(title="augmentation", title_justify="left")
+    table.add_column("samples", overflow="fold", min_width=15)
     for name in ("similarity", "unchanged", "new\ntransitions", "seen", "effective\nweight"):
         table.add_column(name, justify="right", no_wrap=True)
     for facts in told:
+        table.add_section()
+        table.add_row(Text(facts["name"], "bold"))
         for kind in dict.fromkeys([*facts["similarity"]["final_weights"], *facts["edits"]]):
-            table.add_row(*[facts["name"]] * several, kind, *_analysis_cells(facts, kind))
+            table.add_row(kind, *_analysis_cells(facts, kind))
     console.print(table)
 
 
