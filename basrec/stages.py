@@ -23,9 +23,10 @@ from basrec.prepared import Prepared
 from basrec.rng import generator, global_stream, stream_seed
 from basrec.run_folder import write_history
 from basrec.split import Examples
-from basrec.watching import Watch
 
 OnEpoch = Callable[[dict[str, Any]], None]
+Watch = Callable[[Recommender], dict[str, float]]
+"""Tells something of a model, by name, and leaves it as it is."""
 
 
 @dataclass(frozen=True)

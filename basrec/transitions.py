@@ -54,8 +54,12 @@ class Known:
 
 
 def transitions(items: Tensor, layout: Packed, num_items: int) -> tuple[Tensor, Tensor]:
-    """Give the code of every pair of neighbours within a sequence, and the sequence it is of."""
-    later = torch.nonzero(layout.position > 0).squeeze(1)
+    """Give the code of every pair of neighbours within a sequence, and the sequence it is of.
+
+    Pairs with something that is no item (a mask token) are left out.
+    """
+    is_item = (items >= 1) & (items <= num_items)
+    later = torch.nonzero((layout.position > 0) & is_item & is_item.roll(1)).squeeze(1)
     codes = items[later - 1] * (num_items + 1) + items[later]
     return codes, layout.sequence[later]
 
@@ -115,7 +119,7 @@ class Tally:
         self.changed += int((~kept).sum())
         if samples.asked is not None:
             self.asked = (self.asked or 0) + int(samples.asked.sum())
-        self.items[samples.items] = True
+        self.items[samples.items[samples.items <= self.num_items]] = True
         self._add_transitions(items, layout, samples)
 
     def _add_transitions(self, items: Tensor, layout: Packed, samples: Samples) -> None:

@@ -3,13 +3,14 @@
 Shapes: R rows of outputs, D embedding size.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from basrec.augmentation.augmenter import Augmenter
 from basrec.batches import Batch, draw_batches
 from basrec.config import TrainConfig
 from basrec.model import Recommender
@@ -17,8 +18,11 @@ from basrec.negatives import NegativeSampler
 from basrec.prepared import Prepared
 from basrec.rng import generator
 from basrec.split import Examples
+from basrec.stages import Watch
 
-Watch = Callable[[Recommender], dict[str, float]]
+if TYPE_CHECKING:
+    from basrec.augmentation.augmenter import Augmenter
+
 WATCHED_BATCHES, WATCHED_SIZE = 4, 256
 """So many batches are compared after an epoch, each of so many sequences at most."""
 
@@ -35,7 +39,7 @@ def watch_of(
 
     Batches and draws are the same each time, so that what changes is the model's doing alone.
     """
-    if type(augmenter).pairs is Augmenter.pairs:
+    if not augmenter.makes_pairs:
         return None
     device = prepared.items.device
     batches = _fixed_batches(augmenter, config, prepared, examples, sampler, causal)

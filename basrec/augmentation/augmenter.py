@@ -62,6 +62,11 @@ class Augmenter:
         """Whether it begins from a trained base model."""
         return False
 
+    @property
+    def makes_pairs(self) -> bool:
+        """Whether `pairs` has something to compare."""
+        return type(self).pairs is not Augmenter.pairs
+
     def check(self) -> None:
         """Refuse a config that cannot work, before any work starts.
 

@@ -62,6 +62,13 @@ def test_samples_of_other_lengths_meet_the_original_at_its_end() -> None:
     assert tally.edits()["mean_asked"] is None
 
 
+def test_a_mask_token_is_a_change_but_no_item_and_in_no_transition() -> None:
+    tally = Tally(Known.of(data([1, 2, 3, 9, 9])), 9)
+    tally.add(*packed([1, 2, 3, 4]), Samples(*packed([10, 2, 3, 10])))
+    assert tally.edits()["positions_changed"] == 2 / 4
+    assert tally.diversity() == {"transitions": 1, "distinct": 1, "new": 0, "coverage": 2 / 9}
+
+
 def test_a_tally_agrees_with_python_sets() -> None:
     rng = random.Random(5)
     draw = lambda: [[rng.randint(1, 9) for _ in range(rng.randint(1, 7))] for _ in range(20)]  # noqa: E731
