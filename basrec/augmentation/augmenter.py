@@ -6,7 +6,7 @@ representations or add a loss term (`objective`). To add one: one file, one line
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from basrec.augmentation.operators import check_operators
 from basrec.batches import Aim, Batch
 from basrec.config import TrainConfig
+from basrec.inputs import read_inputs
 from basrec.model import Recommender
 from basrec.objectives import Objective, main_objective
 from basrec.packed import Packed
@@ -65,7 +66,7 @@ class Augmenter:
     @property
     def makes_pairs(self) -> bool:
         """Whether `pairs` has something to compare."""
-        return type(self).pairs is not Augmenter.pairs
+        return self.has_prior or type(self).pairs is not Augmenter.pairs
 
     def check(self) -> None:
         """Refuse a config that cannot work, before any work starts.
@@ -96,8 +97,18 @@ class Augmenter:
     def pairs(
         self, model: Recommender, prepared: Prepared, batch: Batch, stream: torch.Generator
     ) -> Pairs:
-        """Encode some samples and what the augmentation makes of them, to compare them."""
-        return {}
+        """Encode some samples and what the augmentation makes of them, to compare them.
+
+        Where items were generated: the last outputs of a batch's sequences without and with them.
+        """
+        if prepared.prior is None:
+            return {}
+        own = read_inputs(replace(prepared, prior=None), batch.whole, self.config.model.max_length)
+        told = []
+        for items, layout in ((own.items, own.layout), (batch.items, batch.layout)):
+            last = layout.last.to(items.device, non_blocking=True)
+            told.append(model(items, layout.lengths).index_select(0, last))
+        return {"generated": (told[0], told[1])}
 
     def samples(
         self, prepared: Prepared, batch: Batch, stream: torch.Generator

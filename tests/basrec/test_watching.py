@@ -1,5 +1,6 @@
 """What is watched after an epoch, and that watching changes nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from basrec.files import digest_file
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
 from basrec.prepared import Prepared
+from basrec.prior import Prior
 from basrec.rng import generator
 from basrec.run_folder import read_history
 from basrec.split import examples_of
@@ -72,6 +74,35 @@ def test_nothing_is_watched_where_nothing_is_made(prepared: Prepared) -> None:
     sampler = build_sampler(prepared, "any", False, torch.device("cpu"))
     examples = examples_of(prepared, "train")
     assert watch_of(Augmenter(config()), config(), prepared, examples, sampler, True) is None
+
+
+class Generating(Augmenter):
+    has_prior = True
+
+
+def test_generated_items_are_judged_by_the_last_outputs(prepared: Prepared) -> None:
+    counts = torch.arange(60) % 3  # a third of the users have none
+    items = torch.arange(int(counts.sum())) % 40 + 1
+    made = replace(prepared, prior=Prior.of(items, counts))
+    sizes = {"embedding_size": 8, "max_length": 10, "initializer_range": 0.5}
+    settings, examples = config(model=sizes), examples_of(prepared, "train")
+    sampler = build_sampler(prepared, "any", False, torch.device("cpu"))
+    model = model_of(prepared, settings).eval()
+    augmenter = Generating(settings)
+    watch = watch_of(augmenter, settings, made, examples, sampler, True)
+    assert watch is not None
+    rows = []
+    for batch in _fixed_batches(augmenter, settings, made, examples, sampler, True):
+        users = zip(batch.whole.user, batch.whole.start, batch.whole.length, strict=True)
+        for user, start, length in users:
+            own = prepared.items[start : start + length][-10:]
+            first = int(counts[:user].sum())
+            ahead = items[first : first + int(counts[user])]
+            both = torch.cat([ahead, own])[-10:]
+            one, other = (model(x, torch.tensor([len(x)]))[-1] for x in (own, both))
+            rows.append(cosine_similarity(one, other, dim=0).item())
+    assert watch(model) == pytest.approx({"generated": sum(rows) / len(rows)}, abs=1e-6)
+    assert min(rows) < 0.999 and max(rows) == pytest.approx(1.0)
 
 
 def test_watching_changes_no_weight_and_is_written_down(
