@@ -133,3 +133,24 @@ def test_generated_items_are_samples_and_plain_training_has_none(prepared: Prepa
     told = plain.samples(made, batch, draws)["generated"]
     assert torch.equal(told.layout.lengths, batch.whole.length + 1)
     assert bool((told.items[told.layout.offsets] == 1).all())
+
+
+@pytest.mark.parametrize("method", ["sliding_window", "cmr", "cmrsi", "cl4srec"])
+def test_other_methods_give_samples_beside_the_originals(prepared: Prepared, method: str) -> None:
+    model = {"max_length": 6}
+    settings = TrainConfig.model_validate({"method": method, "model": model})
+    augmenter, draws = build_augmenter(settings), generator(1, "watched")
+    tally = Tally(Known.of(prepared), prepared.num_items)
+    for batch in batches_of(prepared):
+        [samples] = augmenter.samples(prepared, batch, draws).values()
+        assert len(samples.layout.lengths) == len(batch.layout.lengths) * (
+            2 if method == "cl4srec" else 1
+        )
+        assert len(samples.items) == len(samples.layout)
+        assert int(samples.layout.lengths.max()) <= 6
+        tally.add(batch.items, batch.layout, samples)
+    if method == "sliding_window":  # its examples are the windows
+        assert tally.edits()["unchanged"] == tally.relevance()["seen"] == 1.0
+    else:
+        assert 0.0 < tally.edits()["unchanged"] < 1.0
+        assert 0.0 < tally.relevance()["seen"] < 1.0
