@@ -15,10 +15,10 @@ History = list[dict[str, Any]]
 
 def learning_curves(histories: dict[str, History]) -> list[str]:
     """Draw validation NDCG@10 and the main loss; stage 2 begins at the dotted line."""
-    (first, left), (second, right) = _figure(), _figure()
+    (first, left), (second, right) = new_figure(), new_figure()
     for number, (name, history) in enumerate(histories.items()):
         # Runs that share their first stage lie on each other: the earlier are drawn wider.
-        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "label": _plain(name)}
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "label": plain_name(name)}
         style["linewidth"] = 1.6 + 2.4 * (number < len(histories) - 1)
         epochs = range(1, len(history) + 1)
         measured = [
@@ -33,23 +33,23 @@ def learning_curves(histories: dict[str, History]) -> list[str]:
         if 0 < stage1 < len(history):
             for axes in (left, right):
                 axes.axvline(stage1 + 0.5, color=style["color"], linestyle=":", linewidth=1)
-    _label(left, "validation NDCG@10", "epoch")
-    _label(right, "main loss", "epoch")
+    label_axes(left, "validation NDCG@10", "epoch")
+    label_axes(right, "main loss", "epoch")
     right.legend(frameon=False, labelcolor=INK, fontsize=8)
-    return [_svg(first), _svg(second)]
+    return [svg_of(first), svg_of(second)]
 
 
 def core_rounds(rounds: list[dict[str, Any]]) -> str:
     """Draw how users, items and interactions shrink over the rounds of the k-core."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     for colour, name in zip(COLOURS, ("users", "items", "interactions"), strict=False):
         values = [entry[name] for entry in rounds]
         axes.plot(range(len(values)), values, marker="o", color=colour, label=name)
     _logarithmic(axes, "y")
     axes.set_xticks(range(0, len(rounds), max(1, len(rounds) // 8)))
-    _label(axes, "left after each round of the k-core", "round")
+    label_axes(axes, "left after each round of the k-core", "round")
     axes.legend(frameon=False, labelcolor=INK, fontsize=8)
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def passport_plots(passport: dict[str, Any]) -> list[str]:
@@ -58,7 +58,7 @@ def passport_plots(passport: dict[str, Any]) -> list[str]:
     told = passport.get("distributions")
     if not told:  # a folder of an earlier version
         return plots
-    (one, lengths), (two, popularity), (three, months) = _figure(), _figure(), _figure()
+    (one, lengths), (two, popularity), (three, months) = new_figure(), new_figure(), new_figure()
     lengths.plot(
         [row["length"] for row in told["lengths"]],
         [row["users"] for row in told["lengths"]],
@@ -77,18 +77,19 @@ def passport_plots(passport: dict[str, Any]) -> list[str]:
     places = sorted({0, len(counts) // 2, len(counts) - 1})
     months.set_xticks(places, [told["months"][place]["month"] for place in places])
     months.set_ylim(bottom=0)
-    _label(lengths, "users by length of sequence", "interactions of a user")
-    _label(popularity, "interactions of an item", "rank of the item")
-    _label(months, "interactions over time", "month")
-    return [*plots, _svg(one), _svg(two), _svg(three)]
+    label_axes(lengths, "users by length of sequence", "interactions of a user")
+    label_axes(popularity, "interactions of an item", "rank of the item")
+    label_axes(months, "interactions over time", "month")
+    return [*plots, svg_of(one), svg_of(two), svg_of(three)]
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Keep matplotlib from reading a name as a formula, or as one that is not to be shown."""
     return " " * name.startswith("_") + name.replace("$", r"\$")
 
 
-def _figure() -> tuple[Figure, Axes]:
+def new_figure() -> tuple[Figure, Axes]:
+    """Make an empty figure of the size that all have."""
     figure = Figure(figsize=(4.4, 2.9), layout="constrained")
     return figure, figure.subplots()
 
@@ -105,7 +106,8 @@ def _logarithmic(axes: Axes, which: str) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def _label(axes: Axes, title: str, below: str) -> None:
+def label_axes(axes: Axes, title: str, below: str) -> None:
+    """Give axes their title and label, in an ink that reads on light and dark."""
     axes.set_title(title, color=INK, fontsize=10)
     axes.set_xlabel(below, color=INK, fontsize=9)
     axes.tick_params(colors=INK, labelsize=8, which="both")
@@ -115,7 +117,7 @@ def _label(axes: Axes, title: str, below: str) -> None:
         spine.set_color(INK)
 
 
-def _svg(figure: Figure) -> str:
+def svg_of(figure: Figure) -> str:
     """Give the SVG element alone, the same text for the same figure."""
     text = io.StringIO()
     settings: Any = {"svg.hashsalt": "basrec", "svg.fonttype": "none", "font.family": "sans-serif"}

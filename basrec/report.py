@@ -10,6 +10,8 @@ import yaml
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from basrec.analysis import similarity_rows
+from basrec.analysis_figures import similarity_curves
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.evaluation import read_metrics
@@ -78,6 +80,8 @@ def write_report(
             title=title,
             metrics=METRICS,
             splits={split: _judged(metrics_table(runs, split)) for split in ("test", "validation")},
+            similarity=similarity_rows(histories),
+            similarity_plot=Markup(similarity_curves(histories)),
             curves=[Markup(figure) for figure in learning_curves(histories)],  # our own, safe
             plots=[Markup(plot) for plot in passport_plots(passport)] if passport else [],
             passport=passport,

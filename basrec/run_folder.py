@@ -24,7 +24,10 @@ from basrec.prior_file import PRIOR_FILE
 OUTPUTS = ("config.yaml", "metrics.json", "history.jsonl", "model.safetensors", "checkpoint.pt")
 GENERATED = "generated"
 """The folder within a run that holds what its method generated, where it does."""
-NOT_TRAINING = ("report.py", "export.py")
+NOT_TRAINING = (
+    *("report.py", "export.py", "analysis.py", "analysis_page.py", "analysis_figures.py"),
+    *("weight_analysis.py", "transitions.py"),
+)
 """Modules whose change does not change a run's result."""
 
 

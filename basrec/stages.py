@@ -25,6 +25,8 @@ from basrec.run_folder import write_history
 from basrec.split import Examples
 
 OnEpoch = Callable[[dict[str, Any]], None]
+Watch = Callable[[Recommender], dict[str, float]]
+"""Tells something of a model, by name, and leaves it as it is."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stage goes through in an epoch, and what it minimises."""
+    """What a stage goes through in an epoch, what it minimises, and what it watches after it."""
 
     examples: Examples
     aim: Aim
     objective: Objective
+    watch: Watch | None = None
 
 
 def save_progress(
@@ -77,6 +80,7 @@ def run_stage(
             "loss": sum(losses.values()),
             "losses": losses,
             **(_validate(work, progress, model) if due else {"validation": None, "best": False}),
+            **({"similarity": plan.watch(model)} if plan.watch else {}),
         }
         line["seconds"] = round(time.monotonic() - started, 3)
         progress.seconds += line["seconds"]

@@ -1,8 +1,10 @@
 """Results on the terminal, as tables."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from flows.config import RunConfig
 from flows.folders import Folders
@@ -43,6 +45,36 @@ def show_runs(runs: list[Path]) -> None:
         first, second = rows
         table.add_row("gain", *(_gain(first.get(name), second.get(name)) for name in COLUMNS))
     console.print(table)
+
+
+def show_analyses(told: list[dict[str, Any]]) -> None:
+    """Show for each run and kind of sample what the augmentation made of the data."""
+    table = Table(title="augmentation", title_justify="left")
+    table.add_column("samples", overflow="fold", min_width=15)
+    for name in ("similarity", "unchanged", "new\ntransitions", "seen", "effective\nweight"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for facts in told:
+        table.add_section()
+        table.add_row(Text(facts["name"], "bold"))
+        for kind in dict.fromkeys([*facts["similarity"]["final_weights"], *facts["edits"]]):
+            table.add_row(kind, *_analysis_cells(facts, kind))
+    console.print(table)
+
+
+def _analysis_cells(facts: dict[str, Any], kind: str) -> list[str]:
+    """Give the numbers of one kind of sample, a dash where it has none."""
+    similarity = facts["similarity"]["over_training"].get(kind)
+    weight = facts["effective_weight"].get(kind)
+    cells = ["-" if similarity is None else f"{similarity:.4f}"]
+    if kind in facts["edits"]:
+        cells += [
+            f"{facts['edits'][kind]['unchanged']:.1%}",
+            f"{facts['diversity']['samples'][kind]['new']:,}",
+            f"{facts['relevance'][kind]['seen']:.1%}",
+        ]
+    else:
+        cells += ["-"] * 3
+    return [*cells, "-" if weight is None else f"{weight:.4f}"]
 
 
 def show_result(config: RunConfig, data: Path, with_report: bool) -> None:

@@ -142,4 +142,24 @@ def export(
     typer.echo(export_stage(run_folder, out, form))  # type: ignore[arg-type]
 
 
-TRAIN_COMMANDS = (generate, train, evaluate, report, export)
+def analyse(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Finished runs of methods that augment.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write.", show_default="in the first run")
+    ] = None,
+    prepared: Annotated[
+        Path | None, typer.Option(help="Where the data that they were trained on lie now.")
+    ] = None,
+) -> None:
+    """Tell what augmentation made of the data: similarity, edits, transitions, loss weights."""
+    from basrec.analysis_page import write_analysis
+    from flows.show import show_analyses
+
+    page = out or runs[0] / "analysis.html"
+    show_analyses(write_analysis(runs, page, prepared))
+    typer.echo(page)
+
+
+TRAIN_COMMANDS = (generate, train, evaluate, report, analyse, export)

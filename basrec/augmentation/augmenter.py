@@ -6,6 +6,7 @@ representations or add a loss term (`objective`). To add one: one file, one line
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,8 +15,10 @@ from torch import Tensor
 from basrec.augmentation.operators import check_operators
 from basrec.batches import Aim, Batch
 from basrec.config import TrainConfig
+from basrec.inputs import read_inputs
 from basrec.model import Recommender
 from basrec.objectives import Objective, main_objective
+from basrec.packed import Packed
 from basrec.prepared import Prepared
 from basrec.prior import Generated
 from basrec.rivals import Contest
@@ -28,6 +31,20 @@ Pairs = dict[str, tuple[Tensor, Tensor]]
 """Outputs (R, D) of original samples and of what was made of them, by the kind of sample."""
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Sequences that the augmentation makes of a batch, before any mixing.
+
+    Shapes: items (T',); `layout`, on the host, of as many sequences as the batch has or a whole
+    multiple of it, copy after copy; asked (B',): so many items each rate asked to edit, where
+    there is a rate.
+    """
+
+    items: Tensor
+    layout: Packed
+    asked: Tensor | None = None
+
+
 class Augmenter:
     """Plain training, and the base of all augmenters."""
 
@@ -35,6 +52,8 @@ class Augmenter:
     """Whether `generate` puts items before those of the users."""
     operators: tuple[str, ...] = ()
     """The operators it edits with."""
+    weighs_copies = False
+    """Whether the losses of its edited copies carry adaptive weights."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -44,6 +63,11 @@ class Augmenter:
     def two_stages(self) -> bool:
         """Whether it begins from a trained base model."""
         return False
+
+    @property
+    def makes_pairs(self) -> bool:
+        """Whether `pairs` has something to compare."""
+        return self.has_prior or type(self).pairs is not Augmenter.pairs
 
     def check(self) -> None:
         """Refuse a config that cannot work, before any work starts.
@@ -74,5 +98,21 @@ class Augmenter:
     def pairs(
         self, model: Recommender, prepared: Prepared, batch: Batch, stream: torch.Generator
     ) -> Pairs:
-        """Encode some samples and what the augmentation makes of them, to compare them."""
-        return {}
+        """Encode some samples and what the augmentation makes of them, to compare them.
+
+        Where items were generated: the last outputs of a batch's sequences without and with them.
+        """
+        if prepared.prior is None:
+            return {}
+        own = read_inputs(replace(prepared, prior=None), batch.whole, self.config.model.max_length)
+        told = []
+        for items, layout in ((own.items, own.layout), (batch.items, batch.layout)):
+            last = layout.last.to(items.device, non_blocking=True)
+            told.append(model(items, layout.lengths).index_select(0, last))
+        return {"generated": (told[0], told[1])}
+
+    def samples(
+        self, prepared: Prepared, batch: Batch, stream: torch.Generator
+    ) -> dict[str, Samples]:
+        """Give the sequences that the augmentation makes of a batch, by kind."""
+        return {"generated": Samples(batch.items, batch.layout)} if prepared.prior else {}

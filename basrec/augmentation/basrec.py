@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from basrec.augmentation.augmenter import Augmenter, Pairs
+from basrec.augmentation.augmenter import Augmenter, Pairs, Samples
 from basrec.augmentation.cross_sequence import draw_partners, mix_with_partners
 from basrec.augmentation.operators import OPERATORS, Catalogue
-from basrec.augmentation.single_sequence import Copies, edit_copies
+from basrec.augmentation.single_sequence import Copies, edit_copies, operator_samples
 from basrec.batches import Batch
 from basrec.config import AugmentationConfig
 from basrec.errors import InputError
@@ -39,6 +39,11 @@ class BASRec(Augmenter):
     def two_stages(self) -> bool:
         """Whether it begins from a trained base model."""
         return self.options.two_stages
+
+    @property
+    def weighs_copies(self) -> bool:  # type: ignore[override]
+        """Whether there is a single-sequence branch."""
+        return self.options.pairs > 0
 
     def check(self) -> None:
         """Refuse operators whose copies cannot be mixed with the original."""
@@ -68,6 +73,15 @@ class BASRec(Augmenter):
             mixed = mix_with_partners(outputs, padding, drawn.partners)
             told["cross_sequence"] = _beside(outputs, mixed)
         return told
+
+    def samples(
+        self, prepared: Prepared, batch: Batch, stream: torch.Generator
+    ) -> dict[str, Samples]:
+        """Give the copies that each operator edits, the operator applied to all sequences."""
+        return {
+            name: operator_samples(name, prepared, batch, self.options, stream)
+            for name in self.operators
+        }
 
 
 def _beside(outputs: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:

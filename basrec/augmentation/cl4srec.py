@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from basrec.augmentation.augmenter import Augmenter, Pairs
+from basrec.augmentation.augmenter import Augmenter, Pairs, Samples
 from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.views import Packs, draw_views, encode_beside, last_of, read_sources
 from basrec.batches import Batch
@@ -59,6 +59,13 @@ class CL4SRec(Augmenter):
         outputs, viewed = encode_beside(model, originals, edited, batch.layout, views.layout)
         own = last_of(outputs, batch.layout)
         return {"views": (own.repeat(2, 1), last_of(viewed, views.layout))}
+
+    def samples(
+        self, prepared: Prepared, batch: Batch, stream: torch.Generator
+    ) -> dict[str, Samples]:
+        """Give both views of each sequence."""
+        views = self.draw(prepared, batch, stream)
+        return {"views": Samples(views.items, views.layout)}
 
 
 def nt_xent(views: Tensor, temperature: float) -> Tensor:

@@ -8,7 +8,7 @@ Shapes: B sequences of T packed positions, P of which aim at a target, D embeddi
 import torch
 from torch import Tensor
 
-from basrec.augmentation.augmenter import Augmenter, Pairs
+from basrec.augmentation.augmenter import Augmenter, Pairs, Samples
 from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.views import Packs, draw_views, encode_beside, last_of, read_sources
 from basrec.batches import Batch
@@ -62,6 +62,13 @@ class CMR(Augmenter):
         originals, edited = look_up(model, batch.items, items)
         outputs, viewed = encode_beside(model, originals, edited, batch.layout, layout)
         return {"views": (last_of(outputs, batch.layout), last_of(viewed, layout))}
+
+    def samples(
+        self, prepared: Prepared, batch: Batch, stream: torch.Generator
+    ) -> dict[str, Samples]:
+        """Give the inputs of a view of each sequence."""
+        items, layout, _ = inputs_of(self.draw(prepared, batch, stream))
+        return {"views": Samples(items, layout)}
 
 
 class CMRSI(CMR):

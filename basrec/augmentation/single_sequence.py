@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from basrec.augmentation.augmenter import Samples
 from basrec.augmentation.mixing import symmetric_beta
 from basrec.augmentation.operators import OPERATORS, Catalogue
 from basrec.augmentation.weights import adaptive_weights
@@ -40,12 +41,10 @@ def edit_copies(
 ) -> Copies:
     """Draw the rates, operators, edits, mixing weights and loss weights of all copies at once."""
     copies, size = 2 * config.pairs, len(batch.layout.lengths)
-    low, high = config.rate
-    uniform = torch.rand(copies, size, generator=stream, device=stream.device, dtype=torch.float64)
-    rate = low + (high - low) * uniform
+    rate = draw_rates(config, (copies, size), stream)
     mix = symmetric_beta(config.alpha, (copies, size), stream, torch.float64)
     weight = adaptive_weights(config.weight, rate, mix)
-    items = _edit(prepared, batch, rate, catalogue, config, stream)
+    items = edit_items(prepared, batch, rate, catalogue, config, stream)
     sequence, aiming = (
         layout.sequence.to(stream.device, non_blocking=True)
         for layout in (batch.layout, batch.aimed)
@@ -58,7 +57,16 @@ def edit_copies(
     )
 
 
-def _edit(
+def draw_rates(
+    config: AugmentationConfig, shape: tuple[int, int], stream: torch.Generator
+) -> Tensor:
+    """Draw the share of each copy (C, B) that its operator edits (Eq. 4)."""
+    low, high = config.rate
+    uniform = torch.rand(shape, generator=stream, device=stream.device, dtype=torch.float64)
+    return low + (high - low) * uniform
+
+
+def edit_items(
     prepared: Prepared,
     batch: Batch,
     rate: Tensor,
@@ -104,3 +112,20 @@ def _operate(
         result = OPERATORS[name].edit(items, layout, rate.flatten(), catalogue, stream).items
         edited = torch.where(which == number, result, edited)
     return edited
+
+
+def operator_samples(
+    name: str,
+    prepared: Prepared,
+    batch: Batch,
+    config: AugmentationConfig,
+    stream: torch.Generator,
+) -> Samples:
+    """Edit one copy of all sequences with one operator, at rates drawn as in training."""
+    alone = config.model_copy(update={"operators": (name,)})
+    rate = draw_rates(alone, (1, len(batch.layout.lengths)), stream)
+    catalogue = Catalogue.of(prepared, alone)
+    items = edit_items(prepared, batch, rate, catalogue, alone, stream)
+    lengths = batch.layout.lengths if config.edit == "window" else batch.whole.length
+    asked = (rate[0] * lengths.to(rate.device)).floor().long()
+    return Samples(items, batch.layout, asked)

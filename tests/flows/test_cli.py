@@ -45,6 +45,7 @@ def assert_told(done: subprocess.CompletedProcess[str], code: int, told: str) ->
         ("neighbours", "--top --similarity"),
         ("report", "--out"),
         ("export", "RUN --out --form"),
+        ("analyse", "--out --prepared"),
         ("sample", "--rows --seed --out"),
         ("datasets", "NAME"),
         ("download", "--data"),
@@ -99,6 +100,29 @@ def test_prepare_options_reach_the_protocol(raw: Path, tmp_path: Path) -> None:
         "min_rating": 1.0,
         "repeats": "first",
     }
+
+
+def test_analyse_prints_a_table_and_writes_a_page(raw: Path, tmp_path: Path) -> None:
+    data, short = tmp_path / "data", ["--set", "train.stage1.epochs=1"]
+    short += ["--set", "train.stage2.epochs=1", "--set", "train.negatives=any"]
+    for step in (
+        ["prepare", raw, "--out", data],
+        ["neighbours", data],
+        ["train", data, "--out", tmp_path / "run", *short],
+        ["train", data, "--out", tmp_path / "base", "--method", "base", *short],
+    ):
+        done = basrec(*step)
+        assert done.returncode == 0, done.stderr
+    done = basrec("analyse", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path / "run" / "analysis.html") in done.stdout
+    for word in ("similarity", "unchanged", "transitions", "seen", "effective", "substitute"):
+        assert word in done.stdout
+    assert (tmp_path / "run" / "analysis.json").exists()
+    told = "base augments nothing; name a run of another method"
+    assert_told(basrec("analyse", tmp_path / "base"), 2, told)
+    (tmp_path / "run" / "history.jsonl").write_text("{}")
+    assert_told(basrec("analyse", tmp_path / "run"), 2, "damaged, or of an earlier version")
 
 
 @pytest.mark.parametrize(
@@ -158,6 +182,7 @@ def sparse() -> bytes:
         (["evaluate", "nowhere", "--split", "half"], "write test or validation"),
         (["report", "nowhere"], "no run folder"),
         (["export", "nowhere", "--out", "o"], "no run folder"),
+        (["analyse", "nowhere"], "no run folder"),
         (["neighbours", "nowhere"], "no 'prepare' stage"),
         (["datasets", "atlantis"], "is not known; known:"),
         (["download", "yelp"], "accept its terms"),
