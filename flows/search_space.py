@@ -91,6 +91,14 @@ def parse_dimension(key: str, value: Any) -> Dimension:
     return tuple(value)
 
 
+def short_names(keys: list[str]) -> dict[str, str]:
+    """Give each key's last part, where it says enough and no other key ends so; a and b of rate."""
+    own = {"augmentation.rate.0": "a", "augmentation.rate.1": "b"}
+    ends = {key: own.get(key, key.rpartition(".")[2]) for key in keys}
+    counts = list(ends.values())
+    return {key: end if counts.count(end) == 1 else key for key, end in ends.items()}
+
+
 def _explain(exc: ValidationError) -> str:
     first = exc.errors()[0]
     told = first["msg"].removeprefix("Value error, ")
