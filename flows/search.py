@@ -29,6 +29,9 @@ from flows.search_study import (
 )
 from flows.search_trial import Curve, Places, Run, Training, mean_of, offset_of, remove_runs
 
+REFUSED = (basrec.errors.InputError, pipeline.errors.InputError)
+"""What is raised of a point whose config cannot work."""
+
 
 class View(Protocol):
     """Who is told how a search goes on."""
@@ -111,11 +114,13 @@ def _make_trial(outcome: Outcome, view: View) -> FrozenTrial:
     except optuna.TrialPruned as exc:
         state = TrialState.PRUNED
         trial.set_user_attr("told", str(exc))
-    except basrec.errors.MachineError as exc:
+    except (*REFUSED, basrec.errors.MachineError) as exc:
         if isinstance(exc.__cause__, (OSError, MemoryError)):
             raise  # the machine, and not the point, is at fault
-        state = TrialState.FAIL
-        trial.set_user_attr("told", str(exc))
+        refused = isinstance(exc, REFUSED)
+        state = TrialState.PRUNED if refused else TrialState.FAIL
+        trial.set_user_attr("refused", refused)
+        trial.set_user_attr("told", " ".join(str(exc).split()))
     return study.tell(trial, value, state=state)
 
 
@@ -141,12 +146,8 @@ def _train(
 ) -> float:
     """Train a trial's runs and give the mean of the metric over the seeds."""
     search, places = outcome.search, outcome.places
-    try:
-        (first, *_) = Training(search, places).check(point)
-    except (basrec.errors.InputError, pipeline.errors.InputError) as exc:
-        trial.set_user_attr("refused", True)
-        raise optuna.TrialPruned(" ".join(str(exc).split())) from exc
-    curve = Curve(trial, search.metric, search.pruner, offset_of(first.config))
+    config = config_at(search, point, search.seeds[0])
+    curve = Curve(trial, search.metric, search.pruner, offset_of(config))
     runs = Training(search, places, curve, on_epoch).run_all(index, point)
     _note(trial, runs)
     return mean_of([run.validation for run in runs])[search.metric]

@@ -26,7 +26,7 @@ def state_of(trial: FrozenTrial) -> str:
     """Say in a word what became of a trial."""
     if "same_as" in trial.user_attrs:
         return "repeat"
-    if "refused" in trial.user_attrs:
+    if trial.user_attrs.get("refused"):
         return "refused"
     names = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned"}
     return names.get(trial.state, "failed")

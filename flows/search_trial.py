@@ -99,16 +99,12 @@ class Training:
 
         Errors: InputError where the point's config cannot work, before any work.
         """
-        jobs = self.check(point)
+        configs = [config_at(self.search, point, seed) for seed in self.search.seeds]
+        jobs = [open_job(self.places.prepared, config) for config in configs]
         return [
             self._run(job, index, job.config.seed, self.curve if place == 0 else None)
             for place, job in enumerate(jobs)
         ]
-
-    def check(self, point: Point) -> list[Job]:
-        """Give the checked job of each seed."""
-        configs = [config_at(self.search, point, seed) for seed in self.search.seeds]
-        return [open_job(self.places.prepared, config) for config in configs]
 
     def _run(self, job: Job, index: int, seed: int, curve: Curve | None) -> Run:
         out = self.places.run(index, seed, self.search.seeds)
