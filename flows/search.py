@@ -81,7 +81,7 @@ def run_search(search: Search, data: Path, view: View) -> Outcome:
 def _open_base(search: Search, places: Places) -> Job:
     """Check data and settings before any work, with nothing varied."""
     if not (places.prepared / "passport.json").exists():
-        how = f"basrec run --dataset {search.dataset} --flow neighbours"
+        how = f"basrec run --dataset {search.dataset} --flow prepare"
         raise pipeline.errors.InputError(
             f"{places.prepared}: no prepared folder; make it first"
             + (f" ('{how}')" if search.dataset and not search.prepared else "")

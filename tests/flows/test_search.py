@@ -4,7 +4,7 @@ import csv
 import json
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -292,19 +292,14 @@ def test_a_full_disk_stops_a_search(
         run(make(prepared, space={ALPHA: [0.5]}), tmp_path)
 
 
-@pytest.mark.parametrize("sampler", ["grid", "tpe"])
-def test_a_killed_search_ends_as_one_left_alone(
-    prepared: Path, tmp_path: Path, sampler: str
-) -> None:
+def test_a_killed_search_ends_as_one_left_alone(prepared: Path, tmp_path: Path) -> None:
     space = {ALPHA: {"low": 0.2, "high": 0.6, "step": 0.2}, "model.dropout": [0.1, 0.3]}
-    search = make(
-        prepared, space=space, sampler=sampler, trials=4, pruner={"startup": 1, "warmup": 0}
-    )
+    search = make(prepared, space=space, trials=3, pruner={"startup": 1, "warmup": 0})
     whole = run(search, tmp_path / "whole")
     kills = 0
-    while kills < 50 and is_killed(search, tmp_path / "killed"):
+    while kills < 20 and is_killed(tmp_path / "killed", Killing(search)):
         kills += 1
-    assert 8 <= kills < 50  # in every epoch there is, each time one further
+    assert 6 <= kills < 20  # in every epoch there is, each time one further
     killed = run(search, tmp_path / "killed")
     assert told(killed) == told(whole)
     assert len(killed.study.trials) > len(whole.study.trials)  # the interrupted ones are on record
@@ -318,21 +313,41 @@ def test_a_killed_search_ends_as_one_left_alone(
 
 
 class Killing(Lines):
-    """Interrupts the process in the first epoch that is told."""
+    """Interrupts the process in the first epoch that it is told, but in no trial of `spared`."""
+
+    def __init__(self, search: Search, spared: Sequence[int] = ()) -> None:
+        super().__init__(search)
+        self.spared = spared
 
     def begin(self, index: int, point: Any, best: Any) -> Any:
         def on_epoch(line: dict[str, Any]) -> None:
-            raise KeyboardInterrupt
+            if index not in self.spared:
+                raise KeyboardInterrupt
 
         return on_epoch
 
 
-def is_killed(search: Search, data: Path) -> bool:
+def is_killed(data: Path, view: Killing) -> bool:
     try:
-        run_search(search, data, Killing(search))
+        run_search(view.search, data, view)
     except KeyboardInterrupt:
         return True
     return False
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_samplers_go_on_with_the_same_points(
+    prepared: Path, tmp_path: Path, fake_train: Callable[..., list[Any]], sampler: str
+) -> None:
+    fake_train(lambda config: [config.augmentation.alpha - config.model.dropout])
+    space = {ALPHA: {"low": 0.1, "high": 0.9}, "model.dropout": {"low": 0.0, "high": 0.5}}
+    search = make(prepared, space=space, sampler=sampler, trials=14)
+    whole = run(search, tmp_path / "whole")
+    for trial in (0, 11, 12):  # tpe learns from the tenth trial on
+        assert is_killed(tmp_path / "killed", Killing(search, range(trial)))
+    killed = run(search, tmp_path / "killed")
+    assert told(killed) == told(whole)
+    assert len({str(point) for point, *_ in told(whole)}) == 14
 
 
 def test_stage_1_is_trained_once_for_equal_first_stages(
@@ -400,7 +415,7 @@ def test_a_search_goes_on_with_more_trials_and_mends_its_journal(
 
 def test_a_missing_prepared_folder_is_told_with_what_makes_it(tmp_path: Path) -> None:
     search = load_search(Path("quick"))
-    with pytest.raises(InputError, match="basrec run --dataset sample --flow neighbours"):
+    with pytest.raises(InputError, match="basrec run --dataset sample --flow prepare"):
         run(search, tmp_path)
     assert places_of(search, tmp_path).prepared == tmp_path / "prepared" / "sample"
     with pytest.raises(InputError, match="those that come along: paper-grid, quick"):
