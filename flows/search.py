@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 import basrec.errors
 import pipeline.errors
-from basrec.files import write_whole
+from basrec.files import digest_value, write_whole
 from basrec.job import Job, open_job
 from basrec.run_folder import code_digest
 from flows.progress import OnEpoch
@@ -22,6 +22,7 @@ from flows.search_study import (
     alone,
     ask,
     best_first,
+    end_trial,
     open_study,
     point_of,
     repeat_interrupted,
@@ -93,7 +94,9 @@ def _identity(job: Job) -> Identity:
     """Say what a search's outcome depends on, besides itself."""
     digests = {f"data ({name})": digest for name, digest in job.prepared.digests.items()}
     machine = {"device": job.config.device, "kernels": job.config.kernels}
-    return {**digests, **machine, "version of the code": code_digest()}
+    settings = job.config.model_dump(mode="json", exclude={"device", "kernels"})
+    code = {"settings": digest_value(settings), "version of the code": code_digest()}
+    return {**digests, **machine, **code}
 
 
 def _make_trial(outcome: Outcome, view: View) -> FrozenTrial:
@@ -121,7 +124,7 @@ def _make_trial(outcome: Outcome, view: View) -> FrozenTrial:
         state = TrialState.PRUNED if refused else TrialState.FAIL
         trial.set_user_attr("refused", refused)
         trial.set_user_attr("told", " ".join(str(exc).split()))
-    return study.tell(trial, value, state=state)
+    return end_trial(study, trial, state, value)
 
 
 def _earlier(outcome: Outcome, point: Point) -> FrozenTrial | None:

@@ -75,7 +75,7 @@ def open_study(folder: Path, search: Search, identity: Identity) -> optuna.Study
     elif found != own:
         others = ", ".join(key for key in own if found.get(key) != own[key])
         raise InputError(
-            f"{folder}: was begun with another {others}; give this search another name, or "
+            f"{folder}: changed since it was begun: {others}; give this search another name, or "
             "remove the folder"
         )
     return study
@@ -106,21 +106,26 @@ def build_pruner(options: Pruner | None) -> BasePruner:
 def settled(study: optuna.Study) -> list[FrozenTrial]:
     """Give the trials that will not be made again, in the order in which they were made."""
     trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if _is_settled(trial)]
+    return [trial for trial in trials if trial.state.is_finished() and "end" in trial.user_attrs]
 
 
-def _is_settled(trial: FrozenTrial) -> bool:
-    """Tell a trial that was ended from one that is under way, or was while all was killed."""
-    if trial.state == TrialState.FAIL:
-        return "told" in trial.user_attrs
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+def end_trial(
+    study: optuna.Study, trial: optuna.Trial, state: TrialState, value: float | None
+) -> FrozenTrial:
+    """End a trial; the note before it tells this end from that of a process."""
+    trial.set_user_attr("end", [state.name, value])
+    return study.tell(trial, value, state=state)
 
 
 def repeat_interrupted(study: optuna.Study) -> None:
     """Mark a trial that was under way as failed, and put its point in the queue again."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if "end" in trial.user_attrs:  # but for Optuna's own word it had come to its end
+            name, value = trial.user_attrs["end"]
+            study.tell(trial.number, value, state=TrialState[name])
+            continue
         study.tell(trial.number, state=TrialState.FAIL)
-        if "told" not in trial.user_attrs and "all" in trial.user_attrs:
+        if "all" in trial.user_attrs:
             study.enqueue_trial(trial.params)
 
 

@@ -1,6 +1,7 @@
 """Search: the space, who decides, and that a killed search ends as one that was left alone."""
 
 import csv
+import io
 import json
 import shlex
 import shutil
@@ -11,9 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from optuna.trial import TrialState
+from rich.console import Console
 from typer.testing import CliRunner
 
 import flows.search_trial
+import flows.search_view
 from basrec.errors import MachineError
 from basrec.files import digest_file
 from flows.cli import app
@@ -30,8 +34,8 @@ from flows.search_config import (
 )
 from flows.search_results import importances, state_of
 from flows.search_space import Range, parse_space, short_names
-from flows.search_study import best_first, point_of, settled
-from flows.search_view import Lines, point_text
+from flows.search_study import alone, best_first, point_of, settled
+from flows.search_view import Lines, point_text, search_view
 from pipeline.errors import InputError
 from tests.basrec.conftest import write_prepared
 
@@ -86,7 +90,7 @@ def write_fake_run(out: Path, curve: list[float], stage: int = 2) -> dict[str, A
     values = [dict.fromkeys(METRICS, value) for value in curve]
     out.mkdir(parents=True, exist_ok=True)
     lines = [
-        {"stage": stage, "epoch": epoch, "loss": 0.0, "validation": value}
+        {"stage": stage, "epoch": epoch, "loss": 0.0, "validation": value, "best": False}
         for epoch, value in enumerate(values, 1)
     ]
     (out / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -261,7 +265,7 @@ def test_importance_tells_what_mattered(
     prepared: Path, tmp_path: Path, fake_train: Callable[..., list[Any]]
 ) -> None:
     fake_train(lambda config: [config.augmentation.alpha])
-    space = {ALPHA: {"low": 0.1, "high": 0.9}, "augmentation.mixes": [1, 2]}
+    space = {ALPHA: {"low": 0.1, "high": 0.9}, "augmentation.mixes": [1, 2], A: [0.1]}
     search = make(prepared, space=space, trials=12)
     shares = importances(run(search, tmp_path).study)
     assert shares[ALPHA] > shares["augmentation.mixes"]
@@ -391,7 +395,9 @@ def test_the_command_of_the_best_repeats_its_weights(
     )
     more = runner.invoke(app, ["search", "mine.yaml", "--set", "train.batch_size=16"])
     assert isinstance(more.exception, InputError)
-    assert "was begun with another search; give this search another name" in str(more.exception)
+    assert "changed since it was begun: settings, search; give this search another" in str(
+        more.exception
+    )
 
 
 def test_a_search_goes_on_with_more_trials_and_mends_its_journal(
@@ -411,6 +417,47 @@ def test_a_search_goes_on_with_more_trials_and_mends_its_journal(
     journal.write_text("no journal\n" * 3)
     with pytest.raises(InputError, match="damaged"):
         run(search, tmp_path)
+
+
+def test_a_trial_that_ended_as_the_process_died_is_not_made_again(
+    prepared: Path, tmp_path: Path, fake_train: Callable[..., list[Any]]
+) -> None:
+    seen = fake_train(lambda config: [config.augmentation.alpha])
+    search = make(prepared, space={ALPHA: [0.2, 0.3]}, sampler="grid")
+    whole = run(search, tmp_path)
+    journal = tmp_path / "searches" / "s" / "study.log"
+    lines = journal.read_text().splitlines(keepends=True)
+    assert json.loads(lines[-1])["state"] == TrialState.COMPLETE  # Optuna's word on the last trial
+    journal.write_text("".join(lines[:-1]))
+    made = len(seen)
+    assert told(run(search, tmp_path)) == told(whole)
+    assert len(seen) == made + 1  # the best, read once more
+
+
+def test_two_processes_do_not_share_a_search(prepared: Path, tmp_path: Path) -> None:
+    search = make(prepared, space={ALPHA: [0.2]})
+    with (
+        alone(places_of(search, tmp_path).folder),
+        pytest.raises(InputError, match="another process is at this search"),
+    ):
+        run(search, tmp_path)
+
+
+def test_bars_show_trial_epoch_and_best(
+    prepared: Path,
+    tmp_path: Path,
+    fake_train: Callable[..., list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_train(lambda config: [config.augmentation.alpha] * 2)
+    screen = Console(file=io.StringIO(), force_terminal=True, width=150)
+    monkeypatch.setattr(flows.search_view, "errors", screen)
+    search = make(prepared, space={ALPHA: [0.2, 0.3]}, sampler="grid")
+    with search_view(search) as view:
+        run_search(search, tmp_path, view)
+    shown = screen.file.getvalue()  # type: ignore[attr-defined]
+    for text in ("trial 1 (of 2): alpha=0.3", "best 0.20000 (trial 0)", "trial 1 stage 2", "2/2"):
+        assert text in shown
 
 
 def test_a_missing_prepared_folder_is_told_with_what_makes_it(tmp_path: Path) -> None:
