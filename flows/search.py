@@ -34,6 +34,10 @@ REFUSED = (basrec.errors.InputError, pipeline.errors.InputError)
 """What is raised of a point whose config cannot work."""
 
 
+MACHINE = (OSError, MemoryError, RuntimeError)
+"""What the machine's failures come from, full disks and lack of memory; divergence has no cause."""
+
+
 class View(Protocol):
     """Who is told how a search goes on."""
 
@@ -118,7 +122,7 @@ def _make_trial(outcome: Outcome, view: View) -> FrozenTrial:
         state = TrialState.PRUNED
         trial.set_user_attr("told", str(exc))
     except (*REFUSED, basrec.errors.MachineError) as exc:
-        if isinstance(exc.__cause__, (OSError, MemoryError)):
+        if isinstance(exc.__cause__, MACHINE):
             raise  # the machine, and not the point, is at fault
         refused = isinstance(exc, REFUSED)
         state = TrialState.PRUNED if refused else TrialState.FAIL

@@ -5,6 +5,8 @@ import io
 import json
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,14 @@ def test_a_wrong_search_is_told_before_any_work(change: str, message: str) -> No
         load_search(Path("paper-grid"), [change])
     assert message in str(exc.value)
     assert len(str(exc.value).splitlines()) == 1
+
+
+def test_the_command_exits_with_2_and_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "search", "paper-grid"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: data/prepared/beauty: no prepared folder; make it first")
+    assert len(done.stderr.splitlines()) == 1 and list(tmp_path.iterdir()) == []
 
 
 def test_the_shipped_searches_are_as_promised() -> None:
