@@ -69,7 +69,7 @@ def resolve(
 
     Errors: InputError for an unknown dataset or key, or a value of the wrong type.
     """
-    own = _read(file) if file else {}
+    own = read_yaml(file) if file else {}
     changes = parse_overrides(overrides)
     user = merge(own, changes)
     if "training" in user:  # our own name for the sections below it; users write them flat
@@ -165,7 +165,11 @@ def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> Values:
     return merged
 
 
-def _read(file: Path) -> Values:
+def read_yaml(file: Path) -> Values:
+    """Read a config file.
+
+    Errors: InputError where it cannot be read or is no mapping.
+    """
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:

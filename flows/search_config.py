@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from basrec.config import TrainConfig
 from basrec.metrics import CUTS
-from flows.config import Values, _read, build, merge, parse_overrides
+from flows.config import Values, read_yaml, build, merge, parse_overrides
 from flows.run import training_config
 from flows.search_space import Dimension, Point, Range, parse_space
 from pipeline.datasets import configs_folder
@@ -157,7 +157,7 @@ def load_search(file: Path, overrides: Sequence[str] = ()) -> Search:
     Errors: InputError for an unknown key or a value that cannot work, before any work.
     """
     path = _find(file)
-    values, changes = _read(path), parse_overrides(overrides)
+    values, changes = read_yaml(path), parse_overrides(overrides)
     fixed = {key: changes.pop(key) for key in SETTINGS if key in changes}
     values = merge(values, merge(changes, {"settings": fixed} if fixed else {}))
     search = build(Search, {"name": path.stem} | values)
