@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from basrec.section import Count, Positive, Scale, Section, Share
 
+Variance = Annotated[float, Field(gt=0.0, lt=1.0)]
+
 
 class PriorOptions(Section):
     """Items that random, random_seq, asrep and diffuasr put before a user's own."""
@@ -34,7 +36,7 @@ class DiffusionOptions(Section):
     epochs: Positive = 100
     steps: Annotated[int, Field(ge=2)] = 1000
     """Of the forward process; fewer or more are moments of the usual 1000."""
-    noise: tuple[Scale, Scale] = (0.0001, 0.02)
+    noise: tuple[Variance, Variance] = (0.0001, 0.02)
     """Variance of the noise that the first and the last of 1000 steps add; linear between."""
     sample_steps: Positive = 50
     """Of the reverse process, spread evenly over the steps (DDIM; the authors' code: 5)."""
@@ -76,10 +78,12 @@ class ViewOptions(Section):
     """Share that mask hides (CL4SRec, gamma)."""
     reorder: Share = 0.6
     """Share that reorder shuffles (CL4SRec, beta)."""
-    substitute: Share = 0.3
-    """Share that substitute replaces (CoSeRec)."""
-    insert: Share = 0.3
-    """Share of the positions before which insert puts a similar item (CoSeRec)."""
+    substitute: Share = 0.1
+    """Share that substitute replaces (CoSeRec's code)."""
+    insert: Share = 0.4
+    """Share of the positions before which insert puts a similar item (CoSeRec's code)."""
+    at_least: Count = 1
+    """Substitute and insert edit at least so many items (CoSeRec's code)."""
 
 
 class ContrastOptions(Section):

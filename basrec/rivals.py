@@ -112,7 +112,9 @@ class Contest:
         else:
             items, correction = torch.unique(batch.targets), 0.0
             if self.share is not None:  # an item is there unless none of the T targets is it
-                missed = torch.log1p(-self.share[items]) * len(batch.targets)
+                # What is a target through augmentation alone counts as if it were one once.
+                share = self.share[items].clamp(min=float(self.share[self.share > 0].min()))
+                missed = torch.log1p(-share) * len(batch.targets)
                 correction = torch.log(-torch.expm1(missed)).to(torch.get_default_dtype())
         hidden = self._known(batch, items) | (items == batch.targets.unsqueeze(1))
         return Rivals(items, hidden, correction)

@@ -20,7 +20,7 @@ from basrec.early_stopping import EarlyStopping
 from basrec.errors import InputError
 from basrec.evaluation import measure, read_metrics, read_weights, write_metrics
 from basrec.files import machine_errors, write_whole
-from basrec.generation import WEIGHTS, generation_key, run_generation
+from basrec.generation import WEIGHTS, check_generated, generation_key, run_generation
 from basrec.job import Job, open_job
 from basrec.model import Recommender, build_recommender
 from basrec.negatives import build_sampler
@@ -33,6 +33,7 @@ from basrec.run_folder import (
     find_finished,
     open_work_folder,
     publish,
+    read_config,
     read_history,
     run_keys,
     write_config,
@@ -58,13 +59,13 @@ def train(
     A finished run with the same config, data and code is reused. `resume` goes on from the
     checkpoint of a killed run, to the same result; "auto" starts afresh where there is none of this
     very run. `start_from` takes stage 1 from a finished run that has the same one. `generated` is
-    the folder of 'basrec generate' with this config; without it a method that needs one makes it
+    a folder of 'basrec generate' with this method; without it a method that needs one makes it
     within the run. `on_epoch` is given every line of the history as it comes.
     Errors: InputError for a wrong call, config or folder; MachineError where the machine fails.
     """
     job = open_job(prepared, config)
     _check_call(job, start_from, generated)
-    keys = run_keys(job.config, job.prepared.digests)
+    keys = run_keys(job.config, job.prepared.digests | _foreign(job, generated))
     finished = find_finished(out, keys.run)
     if finished:
         return finished
@@ -96,11 +97,12 @@ def _check_call(job: Job, start_from: Path | None, generated: Path | None) -> No
             f"--generated {generated}: method {job.config.method} reads no generated items; "
             "leave it out"
         )
-    if generated and find_finished(generated, generation_key(job)) is None:
-        raise InputError(
-            f"{generated}: not generated with this config, data and code; make it with "
-            "'basrec generate', or leave --generated out"
-        )
+
+
+def _foreign(job: Job, generated: Path | None) -> dict[str, str]:
+    """Give the key of generated items, where they are others than this job would generate."""
+    key = check_generated(job, generated) if generated else None
+    return {"generated": key} if key and key != generation_key(job) else {}
 
 
 def _with_generated(
@@ -157,12 +159,16 @@ def _run_stages(job: Job, work: Work, start_from: Path | None) -> Progress:
 
 
 def _new_model(job: Job, folder: Path) -> Recommender:
-    """Make the model with fresh weights, or with those that the generating stage has trained."""
+    """Make the model with fresh weights, or with those that the generating stage has trained.
+
+    Items that another model has written come without its weights.
+    """
     stream = generator(job.config.seed, "weights")
     model = build_recommender(job.prepared.num_items, job.config.model, stream, job.kernels)
-    trained = folder / GENERATED / WEIGHTS
-    if job.augmenter.has_prior and trained.exists():
-        model.load_state_dict(load_file(trained))
+    trained = folder / GENERATED
+    has_weights = job.augmenter.has_prior and (trained / WEIGHTS).exists()
+    if has_weights and read_config(trained)[0].model == job.config.model:
+        model.load_state_dict(load_file(trained / WEIGHTS))
     return model.to(job.device)
 
 

@@ -51,7 +51,7 @@ def training_config(
     given = [text for text in given if not text.startswith("method=")]
     if backbone is not None:
         given.append(f"model.backbone={backbone}")
-    method = options.get("method") or "basrec"
+    method = "basrec" if options.get("method") is None else str(options["method"])
     given += [f"methods=[{method}]"]
     if dataset is None:
         given.append("name=run")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from basrec.config import TrainConfig
 from basrec.metrics import CUTS
-from flows.config import Values, read_yaml, build, merge, parse_overrides
+from flows.config import Values, build, merge, parse_overrides, read_yaml
 from flows.run import training_config
 from flows.search_space import Dimension, Point, Range, parse_space
 from pipeline.datasets import configs_folder

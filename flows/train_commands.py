@@ -65,7 +65,7 @@ def train(
         Path | None, typer.Option(help="A base run whose weights are stage 1's result.")
     ] = None,
     generated: Annotated[
-        Path | None, typer.Option(help="What 'basrec generate' made with the same options.")
+        Path | None, typer.Option(help="What 'basrec generate' made with this method.")
     ] = None,
     resume: Resume = False,
 ) -> None:

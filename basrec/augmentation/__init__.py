@@ -50,6 +50,6 @@ def check_neighbours(augmenter: Augmenter, has_neighbours: bool) -> None:
     for name in augmenter.operators:
         if OPERATORS[name].needs_neighbours and not has_neighbours:
             raise InputError(
-                f"neighbours.parquet is missing, and operator {name!r} needs it; run "
-                "'basrec neighbours' on the prepared folder, or leave the operator out"
+                f"neighbours.parquet is missing, and operator {name!r} needs it; run 'basrec "
+                "neighbours' on the prepared folder, or take operators or a method that do without"
             )

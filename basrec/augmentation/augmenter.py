@@ -15,6 +15,7 @@ from torch import Tensor
 from basrec.augmentation.operators import check_operators
 from basrec.batches import Aim, Batch
 from basrec.config import TrainConfig
+from basrec.errors import InputError
 from basrec.inputs import read_inputs
 from basrec.model import Recommender
 from basrec.objectives import Objective, main_objective
@@ -50,6 +51,8 @@ class Augmenter:
 
     has_prior = False
     """Whether `generate` puts items before those of the users."""
+    learns_prior = True
+    """Whether it trains something to generate them, by the config's section of its name."""
     operators: tuple[str, ...] = ()
     """The operators it edits with."""
     weighs_copies = False
@@ -75,6 +78,12 @@ class Augmenter:
         Errors: InputError.
         """
         check_operators(self.operators)
+        count, most = self.options.prior.count, self.config.model.max_length
+        if self.has_prior and count >= most:
+            raise InputError(
+                f"augmentation.prior.count = {count} leaves no room for a user's own items within "
+                f"model.max_length = {most}; lower it"
+            )
 
     def generate(self, generation: Generation) -> Generated:
         """Make the items to put before each user's own, from the training parts alone."""

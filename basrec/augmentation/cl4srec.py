@@ -11,8 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from basrec.augmentation.augmenter import Augmenter, Pairs, Samples
-from basrec.augmentation.operators import Catalogue
-from basrec.augmentation.views import Packs, draw_views, encode_beside, last_of, read_sources
+from basrec.augmentation.views import (
+    Packs,
+    catalogue_of,
+    draw_views,
+    encode_beside,
+    last_of,
+    read_sources,
+)
 from basrec.batches import Batch
 from basrec.model import Recommender
 from basrec.objectives import Losses, Objective, look_up, position_losses, vectors_of
@@ -47,7 +53,7 @@ class CL4SRec(Augmenter):
         """Draw two views of each input: all the first ones, then all the second ones."""
         options, slots = self.options, self.config.model.max_length
         sources = read_sources(prepared, batch, options.edit, slots, ahead=0).repeat(2)
-        catalogue = Catalogue.of(prepared, options)
+        catalogue = catalogue_of(prepared, options)
         return draw_views(sources, self.operators, options.views, catalogue, slots, stream)
 
     def pairs(

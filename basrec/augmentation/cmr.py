@@ -9,8 +9,14 @@ import torch
 from torch import Tensor
 
 from basrec.augmentation.augmenter import Augmenter, Pairs, Samples
-from basrec.augmentation.operators import Catalogue
-from basrec.augmentation.views import Packs, draw_views, encode_beside, last_of, read_sources
+from basrec.augmentation.views import (
+    Packs,
+    catalogue_of,
+    draw_views,
+    encode_beside,
+    last_of,
+    read_sources,
+)
 from basrec.batches import Batch
 from basrec.model import Recommender
 from basrec.objectives import Losses, Objective, look_up, position_losses, vectors_of
@@ -49,7 +55,7 @@ class CMR(Augmenter):
         """Draw a view of each sequence and its target, of two items at least."""
         options, slots = self.options, self.config.model.max_length
         sources = read_sources(prepared, batch, options.edit, slots, ahead=1)
-        catalogue = Catalogue.of(prepared, options)
+        catalogue = catalogue_of(prepared, options)
         return draw_views(
             sources, self.operators, options.views, catalogue, slots + 1, stream, at_least=2
         )

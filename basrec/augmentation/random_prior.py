@@ -27,6 +27,7 @@ class RandomPrior(Augmenter):
     """Puts random items of the catalogue before each user's own."""
 
     has_prior = True
+    learns_prior = False
 
     def generate(self, generation: Generation) -> Generated:
         """Draw `prior.count` items for each recipient."""

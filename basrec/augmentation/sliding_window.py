@@ -6,7 +6,7 @@ Shapes: E examples, B sequences of T packed positions, R windows, D embedding si
 import torch
 from torch import Tensor
 
-from basrec.augmentation.augmenter import Augmenter, Pairs, Samples
+from basrec.augmentation.augmenter import Augmenter, Pairs
 from basrec.batches import Batch
 from basrec.config import TrainConfig
 from basrec.errors import InputError
@@ -54,12 +54,6 @@ class SlidingWindow(Augmenter):
         whole, short = model(batch.items, layout.lengths), model(cut, windows.length)
         last = (windows.start + windows.length - 1).to(device)
         return {"windows": (whole[last], short[packed.last.to(device)])}
-
-    def samples(
-        self, prepared: Prepared, batch: Batch, stream: torch.Generator
-    ) -> dict[str, Samples]:
-        """Give the windows, which are the examples of a batch as they are."""
-        return {"windows": Samples(batch.items, batch.layout)}
 
 
 def _is_compared(windows: Examples, batch: Batch) -> Tensor:

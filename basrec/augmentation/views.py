@@ -4,14 +4,14 @@ Shapes: B sequences of T packed positions, K operators, D embedding size.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from basrec.augmentation.operators import OPERATORS, Catalogue, Edited
-from basrec.augmentation_config import ViewOptions
+from basrec.augmentation_config import AugmentationConfig, ViewOptions
 from basrec.batches import Batch
 from basrec.model import Recommender
 from basrec.packed import Packed
@@ -28,6 +28,11 @@ class Packs:
     def repeat(self, times: int) -> "Packs":
         """Give the same sequences several times."""
         return Packs(self.items.repeat(times), self.layout.repeat(times))
+
+
+def catalogue_of(prepared: Prepared, config: AugmentationConfig) -> Catalogue:
+    """Tell the operators of a dataset's items, and how many of them views edit at least."""
+    return replace(Catalogue.of(prepared, config), at_least=config.views.at_least)
 
 
 def read_sources(

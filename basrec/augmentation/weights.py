@@ -42,7 +42,9 @@ WEIGHTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def adaptive_weights(kind: str, rate: Tensor, mix: Tensor) -> Tensor:
-    """Weigh each sequence's copies by how little was edited and mixed in.
+    """Weigh each sequence's copies by how few items were edited, and how little is of the original.
+
+    `mix` is the original's share, so that 1 / mix is largest where the copy dominates.
 
     Takes rate and mix (C, B) in float64 and gives (C, B):
     `sequence`: w = 1 / (rate * mix), min-max scaled over the batch (Eq. 9). The tail is heavy, so

@@ -1,6 +1,7 @@
 """What targets are held against."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -93,3 +94,20 @@ def test_more_shared_negatives_than_items_are_refused(prepared: Prepared) -> Non
     make(prepared, "any", negatives_from="shared", negative_count=40)
     with pytest.raises(InputError, match="negative_count = 41: there are 40 items to share"):
         make(prepared, "any", negatives_from="shared", negative_count=41)
+
+
+def test_a_target_by_augmentation_alone_has_a_finite_correction(prepared: Prepared) -> None:
+    # Item 2 is first in every sequence, so that it is never a target of plain training.
+    sequences = [[2, 1, 3, 4, 5]] * 6
+    flat = torch.tensor([item for sequence in sequences for item in sequence])
+    data = Prepared(flat, torch.arange(0, 31, 5), torch.zeros(6).long(), 5, {})
+    config = TrainSection(loss="sampled_softmax", negatives_from="batch")
+    sampler = build_sampler(data, "any", False, torch.device("cpu"))
+    contest = Contest.of(config, data, sampler)
+    streams = generator(1, "shuffle"), generator(1, "draws")
+    batch = next(iter(draw_batches(data, examples_of(data, "train"), sampler, 6, 1, 10, *streams)))
+    strange = replace(batch, targets=torch.full_like(batch.targets, 2))
+    told = contest.rivals(strange, generator(1, "draws"))
+    assert told.items.tolist() == [2]
+    # 1 and 3 are half of the 12 targets each: item 2 counts as they do.
+    assert float(told.correction) == pytest.approx(math.log(1 - 0.5**12))

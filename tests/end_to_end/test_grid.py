@@ -42,8 +42,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw, settings = MAGAZINES, {"format": "amazon_ratings_2018"}
     if not raw.exists():
         raw = work / "sample.json.gz"
-        write_sample(raw, 4000, 7)
-        settings = {"format": "amazon_2018"}
+        write_sample(raw, 12_000, 7)
+        settings = {"format": "amazon_2018", "min_count": 4}
     config = DataConfig.model_validate(settings)
     ingest([raw], work / "ingested", config)
     prepare(work / "ingested", work / "prepared", config, None)

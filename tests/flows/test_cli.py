@@ -58,6 +58,14 @@ def test_help_shows_the_promised_options(command: str, options: str) -> None:
         assert option.lower() in shown.output.lower()
 
 
+def test_help_names_every_backbone_and_method() -> None:
+    from basrec.augmentation import AUGMENTERS
+    from basrec.backbones import BACKBONES
+
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["train", "--help"]).output
+    assert all(name in shown for name in (*AUGMENTERS, *BACKBONES))
+
+
 def test_version_and_datasets_are_shown() -> None:
     runner = CliRunner(env={"COLUMNS": "200"})
     assert runner.invoke(app, ["--version"]).output.startswith("basrec 0.")
@@ -175,6 +183,7 @@ def sparse() -> bytes:
         (["train", "nowhere", "--out", "o"], "no such file"),
         (["train", "nowhere", "--out", "o", "--backbone", "bert"], "'bert' is not known"),
         (["train", "nowhere", "--out", "o", "--method", "magic"], "magic"),
+        (["train", "nowhere", "--out", "o", "--method", ""], "'methods' = []"),
         (["train", "nowhere", "--out", "o", "--device", "tpu"], "tpu"),
         (["run", "--dataset", "sample", "--set", "methods=[magic]"], "'magic' is not known"),
         (["generate", "nowhere", "--out", "o", "--method", "magic"], "'magic' is not known"),

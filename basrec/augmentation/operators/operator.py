@@ -21,7 +21,7 @@ class Catalogue:
     neighbour: Tensor
     num_items: int
     at_least: int
-    """M-Substitute edits at least so many items."""
+    """Substitute and insert edit at least so many items."""
     random_without_neighbour: bool
     """A random item stands in for a neighbour that is missing, or none does."""
 

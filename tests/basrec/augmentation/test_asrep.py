@@ -72,4 +72,4 @@ def test_a_planted_chain_is_continued_to_the_left(make_prior: Make, chain_folder
 
 def test_more_new_items_than_there_are_is_told(make_prior: Make, folder: Path) -> None:
     with pytest.raises(InputError, match=r"prior\.count = 30: a user has 18 of the 40 items"):
-        make_prior(folder, settings("asrep", {"count": 30}))
+        make_prior(folder, settings("asrep", {"count": 30}, model={"max_length": 40}))

@@ -134,7 +134,7 @@ def test_every_loss_is_finite_even_where_all_targets_are_masked(
         (CMR, {"views": {"reorder": 0.9}}),
         (CMRSI, {"views": {"substitute": 0.7}}),
         (CMRSI, {"views": {"insert": 0.7}}),
-        (CMRSI, {"substitute_at_least": 5}),
+        (CMRSI, {"views": {"at_least": 5}}),
         (CMRSI, {"without_neighbour": "random"}),
         (CMR, {"edit": "whole"}),
     ],
