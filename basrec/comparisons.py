@@ -123,8 +123,8 @@ def _compare(sweep: Sweep, group: Group, metric: str, ranked: "_Ranked") -> Comp
 def _missing(told: list[Comparison]) -> list[str]:
     """Say which seeds were left out of a pairing, and where users could not be compared."""
     words = [
-        f"{', '.join(one.group)}: seeds {', '.join(map(str, one.unpaired))} are not done on both "
-        f"sides; {len(one.seeds)} compared."
+        f"{', '.join(one.group)}: not done on both sides with seed "
+        f"{', '.join(map(str, one.unpaired))}; {len(one.seeds)} compared."
         for one in told
         if one.unpaired
     ]
