@@ -141,12 +141,12 @@ def _published_row(one: Beside) -> list[str]:
 
 PUBLISHED_HEAD = [
     *("data set", "backbone", "variant", "metric", "ours", "95 % interval", "published"),
-    *("difference", "relative", "published within"),
+    *("difference", "relative", "within"),
 ]
 STATISTICS_HEAD = [
-    *("data set", "backbone", "variant", "seeds", "difference", "gain", "sd", "95 % interval"),
-    *("dz", "p t", "Holm", "p Wilcoxon", "Holm", "users", "dz users", "p t users", "Holm"),
-    *("p randomised", "Holm", "holds over"),
+    *("data set", "backbone", "variant", "holds over", "seeds", "difference", "gain", "sd"),
+    *("95 % interval", "dz", "p t", "Holm", "p Wilcoxon", "Holm"),
+    *("users", "dz users", "p t users", "Holm", "p randomised", "Holm"),
 ]
 
 
@@ -158,11 +158,13 @@ def statistics_rows(family: Family) -> list[list[str]]:
 def _statistics_row(one: Comparison) -> list[str]:
     dataset, backbone, variant = one.group
     seeds, users = one.over_seeds, one.over_users
-    head = [shown(dataset), shown(backbone), variant, str(len(one.seeds))]
+    held = ["seeds"] * one.holds_over_seeds + ["users"] * one.holds_over_users
+    head = [shown(dataset), shown(backbone), variant, " and ".join(held) or "neither"]
     interval = DASH
     if seeds and seeds.low is not None:
         interval = f"{number(seeds.low, 5, True)} to {number(seeds.high, 5, True)}"
     told = [
+        str(len(one.seeds)),
         number(seeds.difference if seeds else None, 5, True),
         percent(seeds.gain if seeds else None),
         number(seeds.sd if seeds else None, 5),
@@ -172,9 +174,7 @@ def _statistics_row(one: Comparison) -> list[str]:
     p, holm = one.p_values, one.corrected
     tests = [small(value) for test in p for value in (p[test], holm.get(test))]
     who = [f"{users.users:,}", number(users.dz, 3)] if users else [DASH, DASH]
-    held = [name for name, is_held in (("seeds", one.holds_over_seeds),) if is_held]
-    held += ["users"] if one.holds_over_users else []
-    return [*head, *told, *tests[:4], *who, *tests[4:], " and ".join(held) or "neither"]
+    return [*head, *told, *tests[:4], *who, *tests[4:]]
 
 
 def as_data(

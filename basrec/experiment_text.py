@@ -28,7 +28,7 @@ def to_markdown(
     for family in families:
         parts.append(f"## {family.metric}: against {_escaped(sweep.baseline)}")
         parts.append("\n".join(f"- {_escaped(warning)}" for warning in family.warnings))
-        parts.append(_markdown(STATISTICS_HEAD, statistics_rows(family), WORDS - 1))
+        parts.append(_markdown(STATISTICS_HEAD, statistics_rows(family), WORDS))
     if beside:
         parts.append(f"## Beside the published {_escaped(sweep.published or '')}")
         parts.append(_markdown(PUBLISHED_HEAD, published_rows(beside), WORDS))
@@ -72,7 +72,7 @@ def to_latex(
             _latex(
                 STATISTICS_HEAD,
                 statistics_rows(family),
-                WORDS - 1,
+                WORDS,
                 f"{family.metric} against {sweep.baseline}.",
                 family.warnings,
             )
