@@ -14,6 +14,8 @@ from basrec.run_folder import read_history
 from basrec.sensitivity import Curve, as_interval
 from basrec.sweep_folder import Sweep
 
+MOST_TICKS = 7
+"""Of a sensitivity's values, each gets a tick up to so many."""
 Histories = dict[str, list[History]]
 """By variant, a history a seed."""
 Series = Callable[[History], list[float | None]]
@@ -121,6 +123,8 @@ def sensitivity_figure(curves: Sequence[Curve]) -> str:
         )
     if is_interval:
         axes.set_xticks(range(len(values)), [_interval(value) for value in values])
+    elif len(values) <= MOST_TICKS:
+        axes.set_xticks(values, [f"{value:g}" for value in values])
     first = curves[0]
     label_axes(axes, f"test {first.metric}, {plain_name(shown(first.dataset))}", first.key)
     legend_below(figure)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from basrec.comparisons import Family, compare_all
+from basrec.errors import InputError
 from basrec.experiment_figures import (
     Histories,
     colours_of,
@@ -71,13 +72,16 @@ def write_experiment_report(
     """Write report.html, .md, .tex and .json into a sweep's folder, or beside `out`; give the page.
 
     `published` holds the published tables; `repeat` is the command that makes the sweep again.
-    Errors: InputError where the sweep's folder is not whole or names an unknown table.
+    Errors: InputError where the sweep's folder is not whole or names an unknown table, or `out` is
+    no .html file.
     """
+    page = out or folder / "report.html"
+    if page.suffix not in (".html", ".htm"):
+        raise InputError(f"{page}: the page is HTML, its tables come beside it; name a .html file")
     sweep = read_sweep(folder)
     families = compare_all(sweep)
     table = build_table(sweep, families)
     told = Told(sweep, table, families, beside_published(sweep, published))
-    page = out or folder / "report.html"
     texts = {
         page: render(told, repeat),
         page.with_suffix(".md"): to_markdown(sweep, table, families, told.beside),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from basrec.errors import InputError
 from basrec.experiment_page import write_experiment_report
 
 PUBLISHED = Path(__file__).parents[2] / "configs" / "published"
@@ -115,6 +116,11 @@ def test_a_sweep_whose_runs_are_gone_still_reports(sweep: Path, tmp_path: Path) 
     assert "Users are not compared everywhere: a run folder is gone" in text
     assert "The run folders of these cells are gone" in text
     assert "headline" in cells_of(text).tables
+
+
+def test_a_page_by_another_ending_is_refused(sweep: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"name a \.html file"):
+        write_experiment_report(sweep, PUBLISHED, tmp_path / "report.json")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
