@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from basrec.evaluation import read_metrics
 from basrec.files import read_json
 from basrec.power import warnings_of
 from basrec.statistics import (
@@ -19,15 +20,19 @@ from basrec.statistics import (
 from basrec.sweep_folder import Cell, Group, Sweep
 from basrec.user_ranks import read_ranks
 
+RULES = ("ranking", "split", "seen", "ties", "candidates")
+"""What of a run's policy must agree for metrics to be compared."""
+OTHER_RULES = "judged by other rules"
 TESTS = ("t over seeds", "Wilcoxon over seeds", "t over users", "randomisation over users")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant against the baseline in one metric; `corrected` is by Holm over the family."""
+    """One variant against its baseline in one metric; `corrected` is by Holm over the family."""
 
     metric: str
     group: Group
+    against: str
     seeds: list[int]
     unpaired: list[int]
     over_seeds: SeedComparison | None
@@ -82,13 +87,13 @@ class Family:
 
 
 def compare_all(sweep: Sweep) -> list[Family]:
-    """Compare every variant with the baseline, in each metric of the experiment."""
+    """Compare every variant with its baseline, in each metric of the experiment."""
     ranked = _Ranked()
     return [_family(sweep, metric, ranked) for metric in sweep.metrics]
 
 
 def _family(sweep: Sweep, metric: str, ranked: "_Ranked") -> Family:
-    groups = [group for group in sweep.groups if group[2] != sweep.baseline]
+    groups = [group for group in sweep.groups if group[2] != sweep.base_of(group[2])]
     told = [_compare(sweep, group, metric, ranked) for group in groups]
     by_test = {test: holm([one.p_values[test] for one in told]) for test in TESTS}
     told = [
@@ -102,17 +107,20 @@ def _family(sweep: Sweep, metric: str, ranked: "_Ranked") -> Family:
 
 
 def _compare(sweep: Sweep, group: Group, metric: str, ranked: "_Ranked") -> Comparison:
-    base_group = (group[0], group[1], sweep.baseline)
+    against = sweep.base_of(group[2])
+    base_group = (group[0], group[1], against)
     ours, base = sweep.values(group, metric), sweep.values(base_group, metric)
     seeds = sorted(ours.keys() & base.keys())
     unpaired = sorted({*sweep.seeds} - {*seeds})
-    nothing = Comparison(metric, group, seeds, unpaired, None, None, "no seed in common", {})
+    nothing = Comparison(metric, group, against, seeds, unpaired, None, None, "", {})
+    cells = [[c for c in sweep.done(g) if c.seed in seeds] for g in (group, base_group)]
     if not seeds:
-        return nothing
+        return replace(nothing, without_users="no seed in common")
+    if ranked.rules(cells[0]) != ranked.rules(cells[1]):
+        return replace(nothing, without_users=OTHER_RULES)
     over_seeds = compare_seeds(
         np.array([ours[seed] for seed in seeds]), np.array([base[seed] for seed in seeds])
     )
-    cells = [[c for c in sweep.done(g) if c.seed in seeds] for g in (group, base_group)]
     users = ranked.pair(cells[0], cells[1], metric)
     if isinstance(users, str):
         return replace(nothing, over_seeds=over_seeds, without_users=users)
@@ -128,8 +136,14 @@ def _missing(told: list[Comparison]) -> list[str]:
         for one in told
         if one.unpaired
     ]
-    reasons = dict.fromkeys(one.without_users for one in told if one.without_users and one.seeds)
-    return words + [f"Users are not compared everywhere: {reason}." for reason in reasons]
+    words += [
+        f"{', '.join(one.group)}: judged by other rules (seen items, ties or candidates) than "
+        f"{one.against}, so not compared."
+        for one in told
+        if one.without_users == OTHER_RULES
+    ]
+    reasons = dict.fromkeys(one.without_users for one in told if one.over_seeds)
+    return words + [f"Users are not compared everywhere: {reason}." for reason in reasons if reason]
 
 
 class _Ranked:
@@ -138,6 +152,12 @@ class _Ranked:
     def __init__(self) -> None:
         self.users: dict[Path, tuple[np.ndarray, np.ndarray] | None] = {}
         self.data: dict[Path, Any] = {}
+
+    def rules(self, cells: list[Cell]) -> list[dict[str, Any]]:
+        """Give the rules that some runs were judged by, each once; none where no folder is left."""
+        policies = [read_metrics(cell.run).get("policy", {}) for cell in cells if cell.run]
+        told = [{name: policy.get(name) for name in RULES} for policy in policies]
+        return [one for place, one in enumerate(told) if one not in told[:place]]
 
     def pair(
         self, ours: list[Cell], base: list[Cell], metric: str

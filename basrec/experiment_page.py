@@ -113,6 +113,7 @@ def render(told: Told, repeat: str | None = None) -> str:
     return templates.get_template("experiment.html.j2").render(
         title=sweep.title,
         sweep=sweep,
+        bases=list(dict.fromkeys(map(sweep.base_of, sweep.variants))),
         legend=LEGEND,
         table=told.table,
         statistics=[(family, statistics_rows(family)) for family in told.families],

@@ -11,7 +11,7 @@ from basrec.sweep_folder import Group, Sweep
 
 OVER_SEEDS, OVER_USERS = "\N{DAGGER}", "\N{DOUBLE DAGGER}"
 LEGEND = (
-    "Means over seeds on the test split. Best of a backbone bold, second underlined. "
+    "Means over seeds on the test split. Best of a backbone (and preset) bold, second underlined. "
     f"{OVER_SEEDS}: differs from the baseline by the t-test over seeds, {OVER_USERS}: by the "
     "randomisation test over users; p < 0.05 after Holm's correction over all comparisons of the "
     "metric."
@@ -68,12 +68,14 @@ def build_table(sweep: Sweep, families: Sequence[Family]) -> list[TableRow]:
     def cell(dataset: str, metric: str, backbone: str, variant: str) -> TableCell:
         group = (dataset, backbone, variant)
         mine = summaries[metric, group]
-        rivals = [summaries[metric, (dataset, backbone, other)] for other in sweep.variants]
+        base = sweep.base_of(variant)
+        peers = [name for name in sweep.variants if sweep.base_of(name) == base]
+        rivals = [summaries[metric, (dataset, backbone, name)] for name in peers]
         means = sorted({one.mean for one in rivals if one}, reverse=True)
         place = means.index(mine.mean) if mine and len(means) > 1 else None
-        first = summaries[metric, (dataset, backbone, sweep.baseline)]
+        first = summaries[metric, (dataset, backbone, base)]
         gain = mine.mean / first.mean - 1 if mine and first and first.mean else None
-        gain = None if variant == sweep.baseline else gain
+        gain = None if variant == base else gain
         marks = marks_of(told.get((metric, group)))
         return TableCell(dataset, metric, mine, gain, place == 0, place == 1, marks)
 
@@ -144,8 +146,8 @@ PUBLISHED_HEAD = [
     *("difference", "relative", "within"),
 ]
 STATISTICS_HEAD = [
-    *("data set", "backbone", "variant", "holds over", "seeds", "difference", "gain", "sd"),
-    *("95 % interval", "dz", "p t", "Holm", "p Wilcoxon", "Holm"),
+    *("data set", "backbone", "variant", "against", "holds over", "seeds", "difference"),
+    *("gain", "sd", "95 % interval", "dz", "p t", "Holm", "p Wilcoxon", "Holm"),
     *("users", "dz users", "p t users", "Holm", "p randomised", "Holm"),
 ]
 
@@ -159,7 +161,8 @@ def _statistics_row(one: Comparison) -> list[str]:
     dataset, backbone, variant = one.group
     seeds, users = one.over_seeds, one.over_users
     held = ["seeds"] * one.holds_over_seeds + ["users"] * one.holds_over_users
-    head = [shown(dataset), shown(backbone), variant, " and ".join(held) or "neither"]
+    head = [shown(dataset), shown(backbone), variant, one.against]
+    head.append(" and ".join(held) or ("neither" if seeds else DASH))
     interval = DASH
     if seeds and seeds.low is not None:
         interval = f"{number(seeds.low, 5, True)} to {number(seeds.high, 5, True)}"

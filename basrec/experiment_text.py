@@ -16,7 +16,7 @@ from basrec.experiment_tables import (
 from basrec.published import Beside, shown
 from basrec.sweep_folder import Sweep
 
-WORDS = 4
+PUBLISHED_WORDS, STATISTICS_WORDS = 4, 5
 """So many first columns of the long tables are words, the others numbers."""
 
 
@@ -28,10 +28,10 @@ def to_markdown(
     for family in families:
         parts.append(f"## {family.metric}: against {_escaped(sweep.baseline)}")
         parts.append("\n".join(f"- {_escaped(warning)}" for warning in family.warnings))
-        parts.append(_markdown(STATISTICS_HEAD, statistics_rows(family), WORDS))
+        parts.append(_markdown(STATISTICS_HEAD, statistics_rows(family), STATISTICS_WORDS))
     if beside:
         parts.append(f"## Beside the published {_escaped(sweep.published or '')}")
-        parts.append(_markdown(PUBLISHED_HEAD, published_rows(beside), WORDS))
+        parts.append(_markdown(PUBLISHED_HEAD, published_rows(beside), PUBLISHED_WORDS))
     failed = [cell for cell in sweep.cells if not cell.is_done]
     if failed:
         parts.append("## Failed cells")
@@ -72,7 +72,7 @@ def to_latex(
             _latex(
                 STATISTICS_HEAD,
                 statistics_rows(family),
-                WORDS,
+                STATISTICS_WORDS,
                 f"{family.metric} against {sweep.baseline}.",
                 family.warnings,
             )
@@ -81,7 +81,7 @@ def to_latex(
     ]
     if beside:
         caption = f"Ours beside the published values ({sweep.published})."
-        parts.append(_latex(PUBLISHED_HEAD, published_rows(beside), WORDS, caption))
+        parts.append(_latex(PUBLISHED_HEAD, published_rows(beside), PUBLISHED_WORDS, caption))
     return "\n\n".join(parts) + "\n"
 
 

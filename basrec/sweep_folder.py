@@ -35,6 +35,7 @@ class Cell:
     backbone: str
     variant: str
     method: str
+    preset: str
     seed: int
     is_done: bool
     message: str
@@ -73,6 +74,17 @@ class Sweep:
     def groups(self) -> list[Group]:
         """All groups, dataset by dataset."""
         return [(d, b, v) for d in self.datasets for b in self.backbones for v in self.variants]
+
+    def base_of(self, variant: str) -> str:
+        """Give what a variant is compared with: the baseline, or its like in the variant's preset.
+
+        Presets may judge by other rules, so that only within one are metrics comparable.
+        """
+        kinds = {cell.variant: (cell.method, cell.preset) for cell in self.cells}
+        method, preset = kinds.get(self.baseline, ("", ""))
+        own = kinds.get(variant, (method, preset))[1]
+        likes = [name for name in self.variants if kinds.get(name) == (method, own)]
+        return likes[0] if own != preset and likes else self.baseline
 
     def done(self, group: Group) -> list[Cell]:
         """Give the finished cells of a group, by seed."""
@@ -182,6 +194,7 @@ def _cell(folder: Path, rows: list[dict[str, Any]], timing: dict[str, float]) ->
         backbone=first["backbone"],
         variant=first["variant"],
         method=first["method"],
+        preset=str(first.get("preset") or ""),
         seed=int(first["seed"]),
         is_done=is_done,
         message=str(first.get("message") or ""),

@@ -86,6 +86,20 @@ def test_old_runs_and_other_data_leave_users_out(sweep: Path, tmp_path: Path) ->
     assert any("Users are not compared everywhere" in told for told in family.warnings)
 
 
+def test_runs_that_were_judged_by_other_rules_are_not_compared(sweep: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(sweep.parents[1], tmp_path / "data")
+    for seed in (1, 2, 3):
+        path = data / "runs" / "beauty" / f"BASRec-{seed}" / "metrics.json"
+        metrics = json.loads(path.read_text())
+        metrics["policy"]["seen"] = "zero"
+        path.write_text(json.dumps(metrics))
+    family = compare_all(read_sweep(data / "sweeps" / "tiny"))[0]
+    first, second = family.comparisons
+    assert first.over_seeds is None and first.over_users is None
+    assert second.over_seeds is not None
+    assert any("BASRec: judged by other rules" in told for told in family.warnings)
+
+
 def test_one_seed_carries_no_mark(sweep: Path, tmp_path: Path) -> None:
     rows = [row("Base", 1, 0.1), row("BASRec", 1, 0.9), row("alpha 0.2", 2, 0.9)]
     write_sweep_files(tmp_path, rows, metrics=["HR@10"], seeds=[1])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from basrec.comparisons import compare_all
 from basrec.errors import InputError
 from basrec.sweep_folder import PRINTED, is_sweep, read_sweep
 from tests.basrec.conftest import write_sweep_files
@@ -50,6 +51,31 @@ def test_values_that_are_not_there_are_left_out(tmp_path: Path) -> None:
     assert told.values(("beauty", "sasrec", "Base"), "HR@10") == {1: 0.5}
     assert told.metrics == list(PRINTED) and told.baseline == "Base"
     assert np.isfinite(told.array(("beauty", "sasrec", "Base"), "HR@10")).all()
+
+
+def test_a_variant_of_another_preset_has_that_presets_base(tmp_path: Path) -> None:
+    presets = {"Base": "reference", "BASRec": "reference", "Base, paper": "paper"}
+    presets |= {"BASRec, paper": "paper", "BASRec, strict": "strict"}
+    rows = [
+        row(name, 1, 0.1, preset=preset, method=name.split(",")[0].lower())
+        for name, preset in presets.items()
+    ]
+    write_sweep_files(tmp_path, rows, variants=list(presets))
+    told = read_sweep(tmp_path)
+    assert {name: told.base_of(name) for name in presets} == {
+        "Base": "Base",
+        "BASRec": "Base",
+        "Base, paper": "Base, paper",
+        "BASRec, paper": "Base, paper",
+        "BASRec, strict": "Base",  # there is no base of that preset
+    }
+    (family,) = compare_all(told)[:1]
+    pairs = [(one.group[2], one.against) for one in family.comparisons]
+    assert pairs == [
+        ("BASRec", "Base"),
+        ("BASRec, paper", "Base, paper"),
+        ("BASRec, strict", "Base"),
+    ]
 
 
 def test_what_is_not_whole_is_an_error(sweep: Path, tmp_path: Path) -> None:
