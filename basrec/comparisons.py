@@ -134,8 +134,14 @@ def _missing(told: list[Comparison]) -> list[str]:
         f"{', '.join(one.group)}: not done on both sides with seed "
         f"{', '.join(map(str, one.unpaired))}; {len(one.seeds)} compared."
         for one in told
-        if one.unpaired
+        if one.unpaired and one.seeds
     ]
+    without = sum(not one.seeds for one in told)
+    if without:
+        words.append(
+            f"{without} of {len(told)} comparisons have no seed that is done on both sides; they "
+            "are not counted in the correction, which will be stricter when they are there."
+        )
     words += [
         f"{', '.join(one.group)}: judged by other rules (seen items, ties or candidates) than "
         f"{one.against}, so not compared."

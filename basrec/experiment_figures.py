@@ -89,7 +89,7 @@ def curves_figure(
         axes.plot(epochs[is_kept], mean, linewidth=1.8, marker=dot, ms=3, label=label, **style)
     if is_empty:
         return None
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     label_axes(axes, title, "epoch")
     legend_below(figure)
     return svg_of(figure)

@@ -107,6 +107,7 @@ def test_one_seed_carries_no_mark(sweep: Path, tmp_path: Path) -> None:
     assert not any(one.holds_over_seeds or one.holds_over_users for one in family.comparisons)
     assert "nothing there is called significant" in family.warnings[0]
     assert family.comparisons[1].over_seeds is None  # no seed in common
+    assert "1 of 2 comparisons have no seed that is done on both sides" in " ".join(family.warnings)
 
 
 def test_five_clear_seeds_hold_over_seeds(tmp_path: Path) -> None:
