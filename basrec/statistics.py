@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 LEVEL = 0.05
 CONFIDENCE = 0.95
 RESAMPLES = 9999
-SIGNS_AT_ONCE = 2**24
+SIGNS_AT_ONCE = 2**22
 """So many random signs exist at a time."""
 
 
@@ -160,8 +160,8 @@ def _flipped_sums(difference: np.ndarray, rows: int, draws: np.random.Generator)
     wide = -(-len(difference) // 8)
     packed = np.frombuffer(draws.bytes(rows * wide), dtype=np.uint8).reshape(rows, wide)
     is_kept = np.unpackbits(packed, axis=1, count=len(difference))
-    kept = is_kept.astype(np.float32) @ difference.astype(np.float32)
-    return 2.0 * kept.astype(np.float64) - float(difference.sum())
+    kept = is_kept.astype(np.float64) @ difference  # float32 would miss sums that are equal
+    return np.asarray(2.0 * kept - difference.sum())
 
 
 def effect_size(difference: np.ndarray) -> float:

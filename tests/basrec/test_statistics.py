@@ -71,6 +71,14 @@ def test_the_randomisation_test_agrees_with_all_signs_and_with_scipy() -> None:
     assert sign_flip(np.ones(20), 99, 3) == 1 / 100
 
 
+def test_sums_that_are_equal_count_as_equal() -> None:
+    # 400 users, of whom 210 gain a fifth of a hit and 190 lose it: exactly a binomial test
+    difference = np.concatenate([np.full(210, 1 / 5), np.full(190, -1 / 5)])
+    told = stats.binomtest(210, 400).pvalue
+    assert sign_flip(difference, 40_000, 0) == pytest.approx(told, abs=0.01)
+    assert told - stats.binomtest(211, 400).pvalue > 0.02  # what losing the equal ones would do
+
+
 def test_many_users_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     difference = np.random.default_rng(2).normal(0.1, 1, 500)
     monkeypatch.setattr("basrec.statistics.SIGNS_AT_ONCE", 500 * 64)
