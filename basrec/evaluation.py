@@ -19,6 +19,7 @@ from basrec.prior_file import with_prior
 from basrec.ranking import rank_targets
 from basrec.run_folder import GENERATED, read_config
 from basrec.split import Split, examples_of
+from basrec.user_ranks import write_ranks
 
 
 def measure(
@@ -87,14 +88,13 @@ def write_metrics(
     config: TrainConfig,
     stage1: dict[str, Any] | None,
 ) -> None:
-    """Measure both held-out splits and write metrics.json with the policies in force."""
+    """Rank both held-out splits; write metrics.json with the policies in force, and the ranks."""
     splits: tuple[Split, ...] = ("validation", "test")
-    metrics: dict[str, Any] = {
-        split: measure(model, prepared, split, config.evaluation) for split in splits
-    }
+    examples = {split: examples_of(prepared, split) for split in splits}
+    ranks = {s: rank_targets(model, prepared, examples[s], config.evaluation) for s in splits}
+    metrics: dict[str, Any] = {split: metrics_of(ranks[split]) for split in splits}
     if stage1 is not None:
         metrics["stage1"] = stage1
-    examples = {split: examples_of(prepared, split) for split in splits}
     metrics["users"] = {split: len(torch.unique(told.user)) for split, told in examples.items()}
     metrics["targets"] = {split: len(told) for split, told in examples.items()}
     metrics["policy"] = {
@@ -105,4 +105,5 @@ def write_metrics(
         "candidates": "items and two ids that are none" if config.model.extra_ids else "items",
         "num_items": prepared.num_items,
     }
+    write_ranks(folder, {split: (examples[split], ranks[split]) for split in splits})
     write_json(folder / "metrics.json", metrics)

@@ -86,7 +86,7 @@ def write_report(
             plots=[Markup(plot) for plot in passport_plots(passport)] if passport else [],
             passport=passport,
             runs=[
-                _facts(name, run, history)
+                facts_of(name, run, history)
                 for run, (name, history) in zip(runs, histories.items(), strict=True)
             ],
             differences=_differences(runs),
@@ -123,7 +123,7 @@ def _judged(rows: Rows) -> Rows:
     return judged
 
 
-def _facts(name: str, run: Path, history: Rows) -> dict[str, Any]:
+def facts_of(name: str, run: Path, history: Rows) -> dict[str, Any]:
     """Gather what it takes to repeat a run."""
     config, prepared = read_config(run)
     manifest = read_json(run / "manifest.json")
@@ -133,18 +133,20 @@ def _facts(name: str, run: Path, history: Rows) -> dict[str, Any]:
         "seconds": manifest["seconds"],
         "environment": read_json(run / "environment.json"),
         "policy": read_metrics(run)["policy"],
+        "key": manifest["key"],
+        "inputs": manifest["inputs"],
         "weights": manifest["outputs"]["model.safetensors"],
         "prepared": str(prepared),
         "config": yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
-        "command": _command(prepared, run, config),
+        "command": command_of(prepared, run, config),
     }
 
 
-def _command(prepared: Path, run: Path, config: TrainConfig) -> str:
+def command_of(prepared: Path, run: Path, config: TrainConfig) -> str:
     """Give the command that repeats a run: its preset, and each key that is not the preset's."""
     named = {"method": config.method, "preset": config.preset, "seed": config.seed}
-    preset = _flatten(TrainConfig.model_validate(PRESETS[config.preset] | named).model_dump())
-    own = _flatten(config.model_dump())
+    preset = flatten(TrainConfig.model_validate(PRESETS[config.preset] | named).model_dump())
+    own = flatten(config.model_dump())
     parts = ["basrec", "train", str(prepared), "--out", str(run)]
     for key, value in named.items():
         parts += [f"--{key}", str(value)]
@@ -157,14 +159,15 @@ def _command(prepared: Path, run: Path, config: TrainConfig) -> str:
 
 def _differences(runs: Sequence[Path]) -> Rows:
     """List the config keys in which the runs differ."""
-    flat = [_flatten(read_config(run)[0].model_dump(mode="json")) for run in runs]
+    flat = [flatten(read_config(run)[0].model_dump(mode="json")) for run in runs]
     keys = [key for key in flat[0] if len({repr(values.get(key)) for values in flat}) > 1]
     return [{"key": key, "values": [values.get(key) for values in flat]} for key in keys]
 
 
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Give nested values by dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
-        flat |= _flatten(value, f"{name}.") if isinstance(value, dict) else {name: value}
+        flat |= flatten(value, f"{name}.") if isinstance(value, dict) else {name: value}
     return flat

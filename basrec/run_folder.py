@@ -20,13 +20,19 @@ from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.files import digest_file, digest_value, read_json, write_json, write_whole
 from basrec.prior_file import PRIOR_FILE
+from basrec.user_ranks import RANKS
 
-OUTPUTS = ("config.yaml", "metrics.json", "history.jsonl", "model.safetensors", "checkpoint.pt")
+OUTPUTS = (
+    *("config.yaml", "metrics.json", RANKS, "history.jsonl", "model.safetensors"),
+    "checkpoint.pt",
+)
 GENERATED = "generated"
 """The folder within a run that holds what its method generated, where it does."""
 NOT_TRAINING = (
     *("report.py", "export.py", "analysis.py", "analysis_page.py", "analysis_figures.py"),
-    *("weight_analysis.py", "transitions.py"),
+    *("weight_analysis.py", "transitions.py", "statistics.py", "power.py", "published.py"),
+    *("sweep_folder.py", "comparisons.py", "experiment_tables.py", "experiment_figures.py"),
+    *("experiment_page.py", "experiment_text.py", "sensitivity.py"),
 )
 """Modules whose change does not change a run's result."""
 

@@ -1,5 +1,6 @@
 """The commands that train, measure and report, each from what the stage before left on disk."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -115,15 +116,38 @@ def evaluate(
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Finished run folders, the base one first.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SWEEP | RUN...",
+            help="A sweep's folder, or finished run folders, the base one first.",
+        ),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="The page to write.", show_default="in the first run")
+        Path | None,
+        typer.Option(help="The page to write.", show_default="report.html in the first folder"),
     ] = None,
 ) -> None:
-    """Write one self-contained HTML page that compares runs."""
-    from basrec.report import write_report
+    """Write one self-contained HTML page about a sweep, or one that compares runs.
 
-    typer.echo(write_report(runs, out or runs[0] / "report.html"))
+    For a sweep the same tables come beside it as Markdown (.md), LaTeX (.tex) and JSON (.json).
+    Example: basrec report data/sweeps/table2
+    """
+    from basrec.experiment_page import write_experiment_report
+    from basrec.report import write_report
+    from basrec.sweep_folder import EXPERIMENT, is_sweep
+    from pipeline.datasets import configs_folder
+    from pipeline.errors import InputError
+
+    sweeps = [folder for folder in folders if is_sweep(folder)]
+    if sweeps and len(folders) > 1:
+        raise InputError(f"{sweeps[0]}: is a sweep; report on it alone")
+    if sweeps:
+        published = configs_folder() / "published"
+        repeat = shlex.join(["basrec", "sweep", str(sweeps[0] / EXPERIMENT)])
+        typer.echo(write_experiment_report(sweeps[0], published, out, repeat))
+    else:
+        typer.echo(write_report(folders, out or folders[0] / "report.html"))
 
 
 def export(

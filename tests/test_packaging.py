@@ -13,7 +13,7 @@ def test_the_wheel_holds_packages_sql_and_configs(tmp_path: Path) -> None:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    for path in [*(ROOT / "sql").rglob("*.sql"), *(ROOT / "configs").rglob("*.yaml")]:
+    for path in [*(ROOT / "sql").rglob("*.sql"), *(ROOT / "configs").rglob("*.*")]:
         assert f"pipeline/{path.relative_to(ROOT)}" in names
     for path in (ROOT / "basrec" / "kernels" / "source").iterdir():
         assert str(path.relative_to(ROOT)) in names

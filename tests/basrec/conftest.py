@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from basrec.config import TrainConfig
+from basrec.evaluation import read_metrics
 from basrec.prepared import Prepared, read_prepared
+from basrec.training import train
 
 
 def write_prepared(folder: Path, sequences: list[list[int]], neighbours: dict[int, int]) -> Path:
@@ -52,3 +57,74 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepared(folder: Path) -> Prepared:
     """Read the small prepared folder."""
     return read_prepared(folder)
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "Base": {"method": "base"},
+    "BASRec": {"method": "basrec"},
+    "alpha 0.2": {"method": "basrec", "augmentation": {"alpha": 0.2}},
+}
+SEEDS = (1, 2, 3)
+
+
+def train_cell(folder: Path, run: Path, variant: str, seed: int) -> dict[str, Any]:
+    """Train a tiny cell and give its metrics."""
+    values: dict[str, Any] = {
+        "seed": seed,
+        "device": "cpu",
+        "model": {"embedding_size": 8, "max_length": 10},
+        "train": {
+            "batch_size": 16,
+            "learning_rate": 0.01,
+            "stage1": {"epochs": 2},
+            "stage2": {"epochs": 2},
+        },
+        **VARIANTS[variant],
+    }
+    train(folder, run, TrainConfig.model_validate(values))
+    return read_metrics(run)
+
+
+@pytest.fixture(scope="session")
+def sweep(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a sweep of tiny runs: three variants, three seeds; one cell has failed."""
+    data = tmp_path_factory.mktemp("data")
+    place = data / "sweeps" / "tiny"
+    place.mkdir(parents=True)
+    columns = "seconds,seconds_per_epoch_stage1,seconds_per_epoch_stage2,peak_memory_mib"
+    rows, times = [], [f"dataset,backbone,variant,seed,{columns}"]
+    for variant in VARIANTS:
+        for seed in SEEDS:
+            cell = {"experiment": "tiny", "dataset": "beauty", "backbone": "sasrec"}
+            cell |= {"variant": variant, "method": VARIANTS[variant]["method"], "seed": seed}
+            cell |= {"preset": "paper", "status": "failed", "message": "out of memory <here>"}
+            if (variant, seed) == ("alpha 0.2", 3):
+                rows += [cell | {"split": split} for split in ("validation", "test")]
+                continue
+            run = f"runs/beauty/{variant}-{seed}"
+            metrics = train_cell(folder, data / run, variant, seed)
+            cell |= {"status": "done", "message": None, "run": run}
+            rows += [cell | {"split": s, **metrics[s]} for s in ("validation", "test")]
+            times.append(f"beauty,sasrec,{variant},{seed},{1.5 * seed},0.25,,100.5")
+    write_sweep_files(place, rows)
+    (place / "timings.csv").write_text("\n".join(times) + "\n")
+    return place
+
+
+def write_sweep_files(place: Path, rows: list[dict[str, Any]], **stated: Any) -> None:
+    """Write results.parquet and experiment.yaml as a sweep leaves them."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    pq.write_table(pa.table(columns), place / "results.parquet")
+    experiment = {
+        "name": "tiny",
+        "title": "Tiny & <quick>",
+        "datasets": ["beauty"],
+        "backbones": ["sasrec"],
+        "variants": VARIANTS,
+        "seeds": list(SEEDS),
+        "baseline": "Base",
+        "published": "table2",
+        "metrics": ["NDCG@10", "HR@10"],
+    }
+    (place / "experiment.yaml").write_text(yaml.safe_dump(experiment | stated, sort_keys=False))

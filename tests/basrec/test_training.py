@@ -45,6 +45,7 @@ def test_a_run_folder_holds_what_is_promised(folder: Path, tmp_path: Path) -> No
     assert {path.name for path in run.iterdir()} == {
         "config.yaml",
         "metrics.json",
+        "ranks.parquet",
         "history.jsonl",
         "model.safetensors",
         "checkpoint.pt",

@@ -1,0 +1,205 @@
+"""Every variant of a sweep against its baseline, over seeds and over users, one family a metric."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from basrec.evaluation import read_metrics
+from basrec.files import read_json
+from basrec.power import warnings_of
+from basrec.statistics import (
+    LEVEL,
+    SeedComparison,
+    UserComparison,
+    compare_seeds,
+    compare_users,
+    holm,
+)
+from basrec.sweep_folder import Cell, Group, Sweep
+from basrec.user_ranks import read_ranks
+
+RULES = ("ranking", "split", "seen", "ties", "candidates")
+"""What of a run's policy must agree for metrics to be compared."""
+OTHER_RULES = "judged by other rules"
+TESTS = ("t over seeds", "Wilcoxon over seeds", "t over users", "randomisation over users")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One variant against its baseline in one metric; `corrected` is by Holm over the family."""
+
+    metric: str
+    group: Group
+    against: str
+    seeds: list[int]
+    unpaired: list[int]
+    over_seeds: SeedComparison | None
+    over_users: UserComparison | None
+    without_users: str
+    corrected: dict[str, float | None]
+
+    @property
+    def p_values(self) -> dict[str, float | None]:
+        """The p-value of each test, None where it could not be done."""
+        seeds, users = self.over_seeds, self.over_users
+        values = (
+            seeds.p_t if seeds else None,
+            seeds.p_wilcoxon if seeds else None,
+            users.p_t if users else None,
+            users.p_randomisation if users else None,
+        )
+        return dict(zip(TESTS, values, strict=True))
+
+    @property
+    def holds_over_seeds(self) -> bool:
+        """Whether the t-test over seeds is significant after the correction."""
+        return self._holds(TESTS[0])
+
+    @property
+    def holds_over_users(self) -> bool:
+        """Whether the randomisation test over users is significant after the correction."""
+        return self._holds(TESTS[3])
+
+    def _holds(self, test: str) -> bool:
+        p = self.corrected.get(test)
+        return len(self.seeds) >= 2 and p is not None and p < LEVEL
+
+    def as_data(self) -> dict[str, Any]:
+        """Give what JSON can hold."""
+        dataset, backbone, variant = self.group
+        told = {k: v for k, v in asdict(self).items() if k != "group"}
+        return {"dataset": dataset, "backbone": backbone, "variant": variant, **told} | {
+            "p": self.p_values,
+            "holds_over_seeds": self.holds_over_seeds,
+            "holds_over_users": self.holds_over_users,
+        }
+
+
+@dataclass(frozen=True)
+class Family:
+    """All comparisons of one metric, which are corrected together, and what they cannot carry."""
+
+    metric: str
+    comparisons: list[Comparison]
+    warnings: list[str]
+
+
+def compare_all(sweep: Sweep) -> list[Family]:
+    """Compare every variant with its baseline, in each metric of the experiment."""
+    ranked = _Ranked()
+    return [_family(sweep, metric, ranked) for metric in sweep.metrics]
+
+
+def _family(sweep: Sweep, metric: str, ranked: "_Ranked") -> Family:
+    groups = [group for group in sweep.groups if group[2] != sweep.base_of(group[2])]
+    told = [_compare(sweep, group, metric, ranked) for group in groups]
+    by_test = {test: holm([one.p_values[test] for one in told]) for test in TESTS}
+    told = [
+        replace(one, corrected={test: by_test[test][place] for test in TESTS})
+        for place, one in enumerate(told)
+    ]
+    done = [one for one in told if one.over_seeds]
+    size = sum(one.p_values[TESTS[0]] is not None for one in done)
+    warnings = warnings_of([len(one.seeds) for one in done], max(1, size))
+    return Family(metric, told, warnings + _missing(told))
+
+
+def _compare(sweep: Sweep, group: Group, metric: str, ranked: "_Ranked") -> Comparison:
+    against = sweep.base_of(group[2])
+    base_group = (group[0], group[1], against)
+    ours, base = sweep.values(group, metric), sweep.values(base_group, metric)
+    seeds = sorted(ours.keys() & base.keys())
+    unpaired = sorted({*sweep.seeds} - {*seeds})
+    nothing = Comparison(metric, group, against, seeds, unpaired, None, None, "", {})
+    cells = [[c for c in sweep.done(g) if c.seed in seeds] for g in (group, base_group)]
+    if not seeds:
+        return replace(nothing, without_users="no seed in common")
+    if ranked.rules(cells[0]) != ranked.rules(cells[1]):
+        return replace(nothing, without_users=OTHER_RULES)
+    over_seeds = compare_seeds(
+        np.array([ours[seed] for seed in seeds]), np.array([base[seed] for seed in seeds])
+    )
+    users = ranked.pair(cells[0], cells[1], metric)
+    if isinstance(users, str):
+        return replace(nothing, over_seeds=over_seeds, without_users=users)
+    over_users = compare_users(*users)
+    return replace(nothing, over_seeds=over_seeds, over_users=over_users, without_users="")
+
+
+def _missing(told: list[Comparison]) -> list[str]:
+    """Say which seeds were left out of a pairing, and where users could not be compared."""
+    words = [
+        f"{', '.join(one.group)}: not done on both sides with seed "
+        f"{', '.join(map(str, one.unpaired))}; {len(one.seeds)} compared."
+        for one in told
+        if one.unpaired and one.seeds
+    ]
+    without = sum(not one.seeds for one in told)
+    if without:
+        words.append(
+            f"{without} of {len(told)} comparisons have no seed that is done on both sides; they "
+            "are not counted in the correction, which will be stricter when they are there."
+        )
+    words += [
+        f"{', '.join(one.group)}: judged by other rules (seen items, ties or candidates) than "
+        f"{one.against}, so not compared."
+        for one in told
+        if one.without_users == OTHER_RULES
+    ]
+    reasons = dict.fromkeys(one.without_users for one in told if one.over_seeds)
+    return words + [f"Users are not compared everywhere: {reason}." for reason in reasons if reason]
+
+
+class _Ranked:
+    """Reads each run's ranks once."""
+
+    def __init__(self) -> None:
+        self.users: dict[Path, tuple[np.ndarray, np.ndarray] | None] = {}
+        self.data: dict[Path, Any] = {}
+
+    def rules(self, cells: list[Cell]) -> list[dict[str, Any]]:
+        """Give the rules that some runs were judged by, each once; none where no folder is left."""
+        policies = [read_metrics(cell.run).get("policy", {}) for cell in cells if cell.run]
+        told = [{name: policy.get(name) for name in RULES} for policy in policies]
+        return [one for place, one in enumerate(told) if one not in told[:place]]
+
+    def pair(
+        self, ours: list[Cell], base: list[Cell], metric: str
+    ) -> tuple[np.ndarray, np.ndarray] | str:
+        """Give both sides' metric by user (U,), averaged over seeds; or why there is none."""
+        runs = [cell.run for cell in [*ours, *base]]
+        found = [run for run in runs if run is not None]
+        if len(found) < len(runs):
+            return "a run folder is gone"
+        if any(self._read(run) is None for run in found):
+            return "a run is of a version that kept no ranks.parquet"
+        if any(self.data[run] != self.data[found[0]] for run in found):
+            return "runs were trained on different data"
+        rows = [by_user(*told, metric) for run in found if (told := self.users[run]) is not None]
+        if len(rows[0]) < 2:
+            return "there are fewer than two users"
+        return np.mean(rows[: len(ours)], axis=0), np.mean(rows[len(ours) :], axis=0)
+
+    def _read(self, run: Path) -> tuple[np.ndarray, np.ndarray] | None:
+        if run not in self.users:
+            self.users[run] = read_ranks(run, "test")
+            inputs = read_json(run / "manifest.json").get("inputs", {})
+            self.data[run] = {k: v for k, v in inputs.items() if k != "neighbours.parquet"}
+        return self.users[run]
+
+
+def by_user(users: np.ndarray, ranks: np.ndarray, metric: str) -> np.ndarray:
+    """Give a metric (U,) by user, in the order of their ids, averaged over a user's targets."""
+    _, place = np.unique(users, return_inverse=True)
+    return np.bincount(place, gains_of(ranks, metric)) / np.bincount(place)
+
+
+def gains_of(ranks: np.ndarray, metric: str) -> np.ndarray:
+    """Give what each target (E,) adds to a metric: their mean is the metric."""
+    if metric == "MRR":
+        return np.asarray(1.0 / ranks)
+    name, cut = metric.split("@")
+    gain = {"HR": np.ones_like(ranks), "NDCG": 1.0 / np.log2(ranks + 1.0)}[name]
+    return np.asarray(gain * (ranks <= int(cut)))

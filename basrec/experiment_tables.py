@@ -1,0 +1,211 @@
+"""A sweep's results as the paper prints tables: a row a variant, columns data sets by metrics."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from basrec.comparisons import Comparison, Family
+from basrec.published import Beside, shown
+from basrec.statistics import Summary, summarise
+from basrec.sweep_folder import Group, Sweep
+
+OVER_SEEDS, OVER_USERS = "\N{DAGGER}", "\N{DOUBLE DAGGER}"
+LEGEND = (
+    "Means over seeds on the test split. Best of a backbone (and preset) bold, second underlined. "
+    f"{OVER_SEEDS}: differs from the baseline by the t-test over seeds, {OVER_USERS}: by the "
+    "randomisation test over users; p < 0.05 after Holm's correction over all comparisons of the "
+    "metric."
+)
+LATEX_SIGNS = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    OVER_SEEDS: r"\textdagger{}",
+    OVER_USERS: r"\textdaggerdbl{}",
+    "\N{EN DASH}": "--",
+    "\N{MINUS SIGN}": "$-$",
+}
+DASH = "\N{EN DASH}"
+Style = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """A metric of a variant on a data set; `gain` is relative to the baseline's mean."""
+
+    dataset: str
+    metric: str
+    told: Summary | None
+    gain: float | None
+    is_best: bool
+    is_second: bool
+    marks: str
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A variant on a backbone."""
+
+    backbone: str
+    variant: str
+    cells: list[TableCell]
+
+
+def build_table(sweep: Sweep, families: Sequence[Family]) -> list[TableRow]:
+    """Give the headline table, backbone by backbone."""
+    told = {(one.metric, one.group): one for family in families for one in family.comparisons}
+    summaries = {
+        (metric, group): summarise(values) if len(values) else None
+        for metric in sweep.metrics
+        for group in sweep.groups
+        if (values := sweep.array(group, metric)) is not None
+    }
+    columns = [(dataset, metric) for dataset in sweep.datasets for metric in sweep.metrics]
+
+    def cell(dataset: str, metric: str, backbone: str, variant: str) -> TableCell:
+        group = (dataset, backbone, variant)
+        mine = summaries[metric, group]
+        base = sweep.base_of(variant)
+        peers = [name for name in sweep.variants if sweep.base_of(name) == base]
+        rivals = [summaries[metric, (dataset, backbone, name)] for name in peers]
+        means = sorted({one.mean for one in rivals if one}, reverse=True)
+        place = means.index(mine.mean) if mine and len(means) > 1 else None
+        first = summaries[metric, (dataset, backbone, base)]
+        gain = mine.mean / first.mean - 1 if mine and first and first.mean else None
+        gain = None if variant == base else gain
+        marks = marks_of(told.get((metric, group)))
+        return TableCell(dataset, metric, mine, gain, place == 0, place == 1, marks)
+
+    return [
+        TableRow(backbone, variant, [cell(*column, backbone, variant) for column in columns])
+        for backbone in sweep.backbones
+        for variant in sweep.variants
+    ]
+
+
+def marks_of(one: Comparison | None) -> str:
+    """Give the marks of what is significant after the correction."""
+    if one is None:
+        return ""
+    return OVER_SEEDS * one.holds_over_seeds + OVER_USERS * one.holds_over_users
+
+
+def number(value: float | None, digits: int = 4, is_signed: bool = False) -> str:
+    """Write a number, a dash where there is none."""
+    if value is None:
+        return DASH
+    return f"{value:{'+' if is_signed else ''}.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """Write a change in per cent, a dash where there is none."""
+    return DASH if value is None else f"{value:+.1%}".replace("%", " %")
+
+
+def small(value: float | None) -> str:
+    """Write a p-value."""
+    if value is None:
+        return DASH
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def table_text(rows: Sequence[TableRow], best: Style, second: Style, plain: Style) -> list[str]:
+    """Give the cells of the headline table as text, row after row, for any markup."""
+
+    def text(cell: TableCell) -> str:
+        value = plain(number(cell.told.mean if cell.told else None))
+        value = best(value) if cell.is_best else second(value) if cell.is_second else value
+        return value + plain(cell.marks)
+
+    return [text(cell) for row in rows for cell in row.cells]
+
+
+def published_rows(beside: Sequence[Beside]) -> list[list[str]]:
+    """Give ours, published and difference as text, a row a value."""
+    return [_published_row(one) for one in beside]
+
+
+def _published_row(one: Beside) -> list[str]:
+    dataset, backbone, variant = one.group
+    ours, difference = one.ours, one.difference
+    interval = DASH
+    if ours and ours.low is not None:
+        interval = f"{number(ours.low)} to {number(ours.high)}"
+    relative = difference / one.published if difference is not None and one.published else None
+    inside = {True: "yes", False: "no", None: DASH}[one.is_within]
+    values = [number(ours.mean if ours else None), interval, number(one.published)]
+    change = [number(difference, is_signed=True), percent(relative), inside]
+    return [shown(dataset), shown(backbone), variant, one.metric, *values, *change]
+
+
+PUBLISHED_HEAD = [
+    *("data set", "backbone", "variant", "metric", "ours", "95 % interval", "published"),
+    *("difference", "relative", "within"),
+]
+STATISTICS_HEAD = [
+    *("data set", "backbone", "variant", "against", "holds over", "seeds", "difference"),
+    *("gain", "sd", "95 % interval", "dz", "p t", "Holm", "p Wilcoxon", "Holm"),
+    *("users", "dz users", "p t users", "Holm", "p randomised", "Holm"),
+]
+
+
+def statistics_rows(family: Family) -> list[list[str]]:
+    """Give a family's comparisons as text, a row each."""
+    return [_statistics_row(one) for one in family.comparisons]
+
+
+def _statistics_row(one: Comparison) -> list[str]:
+    dataset, backbone, variant = one.group
+    seeds, users = one.over_seeds, one.over_users
+    held = ["seeds"] * one.holds_over_seeds + ["users"] * one.holds_over_users
+    head = [shown(dataset), shown(backbone), variant, one.against]
+    head.append(" and ".join(held) or ("neither" if seeds else DASH))
+    interval = DASH
+    if seeds and seeds.low is not None:
+        interval = f"{number(seeds.low, 5, True)} to {number(seeds.high, 5, True)}"
+    told = [
+        str(len(one.seeds)),
+        number(seeds.difference if seeds else None, 5, True),
+        percent(seeds.gain if seeds else None),
+        number(seeds.sd if seeds else None, 5),
+        interval,
+        number(seeds.dz if seeds else None, 2),
+    ]
+    p, holm = one.p_values, one.corrected
+    tests = [small(value) for test in p for value in (p[test], holm.get(test))]
+    who = [f"{users.users:,}", number(users.dz, 3)] if users else [DASH, DASH]
+    return [*head, *told, *tests[:4], *who, *tests[4:]]
+
+
+def as_data(
+    sweep: Sweep, rows: Sequence[TableRow], families: Sequence[Family], beside: Sequence[Beside]
+) -> dict[str, Any]:
+    """Give all tables as what JSON can hold."""
+    table = [
+        {"backbone": row.backbone, "variant": row.variant, "dataset": cell.dataset}
+        | {"metric": cell.metric, "gain": cell.gain, **(cell.told.__dict__ if cell.told else {})}
+        | {"is_best": cell.is_best, "is_second": cell.is_second, "marks": cell.marks}
+        for row in rows
+        for cell in row.cells
+    ]
+    return {
+        "experiment": sweep.name,
+        "baseline": sweep.baseline,
+        "table": table,
+        "statistics": {f.metric: [one.as_data() for one in f.comparisons] for f in families},
+        "warnings": {family.metric: family.warnings for family in families},
+        "published": [one.as_data() for one in beside],
+    }
+
+
+def tex(text: str) -> str:
+    """Escape text for LaTeX."""
+    return "".join(LATEX_SIGNS.get(sign, sign) for sign in text)
+
+
+def group_name(group: Group) -> str:
+    """Name a group on a page."""
+    return ", ".join((shown(group[0]), shown(group[1]), group[2]))

@@ -1,0 +1,217 @@
+"""Read what a sweep has left on disk: the experiment, a result a cell, and the cells' run folders.
+
+A cell is a dataset, a backbone, a variant and a seed; a group is a cell without its seed.
+"""
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from basrec.errors import InputError
+from basrec.report import METRICS
+
+RESULTS = "results.parquet"
+EXPERIMENT = "experiment.yaml"
+TIMINGS = "timings.csv"
+PRINTED = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
+"""What the paper prints, where the experiment names no metrics."""
+Group = tuple[str, str, str]
+"""Dataset, backbone, variant."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training; `run` is its folder, if it is done and the folder is still there."""
+
+    dataset: str
+    backbone: str
+    variant: str
+    method: str
+    preset: str
+    seed: int
+    is_done: bool
+    message: str
+    run: Path | None
+    metrics: dict[str, dict[str, float]]
+    timing: dict[str, float]
+
+    @property
+    def group(self) -> Group:
+        """What its seeds have in common."""
+        return self.dataset, self.backbone, self.variant
+
+    @property
+    def name(self) -> str:
+        """How the cell is called on a page."""
+        return f"{self.dataset}, {self.backbone}, {self.variant}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An experiment and its cells; the order of the names is that of the experiment."""
+
+    folder: Path
+    name: str
+    title: str
+    datasets: list[str]
+    backbones: list[str]
+    variants: list[str]
+    seeds: list[int]
+    baseline: str
+    published: str | None
+    metrics: list[str]
+    cells: list[Cell]
+
+    @property
+    def groups(self) -> list[Group]:
+        """All groups, dataset by dataset."""
+        return [(d, b, v) for d in self.datasets for b in self.backbones for v in self.variants]
+
+    def base_of(self, variant: str) -> str:
+        """Give what a variant is compared with: the baseline, or its like in the variant's preset.
+
+        Presets may judge by other rules, so that only within one are metrics comparable.
+        """
+        kinds = {cell.variant: (cell.method, cell.preset) for cell in self.cells}
+        method, preset = kinds.get(self.baseline, ("", ""))
+        own = kinds.get(variant, (method, preset))[1]
+        likes = [name for name in self.variants if kinds.get(name) == (method, own)]
+        return likes[0] if own != preset and likes else self.baseline
+
+    def done(self, group: Group) -> list[Cell]:
+        """Give the finished cells of a group, by seed."""
+        found = [cell for cell in self.cells if cell.group == group and cell.is_done]
+        return sorted(found, key=lambda cell: cell.seed)
+
+    def values(self, group: Group, metric: str, split: str = "test") -> dict[int, float]:
+        """Give a metric by seed, of the finished cells that have it."""
+        told = {cell.seed: cell.metrics.get(split, {}).get(metric) for cell in self.done(group)}
+        return {seed: value for seed, value in told.items() if value is not None}
+
+    def array(self, group: Group, metric: str) -> np.ndarray:
+        """Give a test metric (n,) over the seeds of a group."""
+        return np.array(list(self.values(group, metric).values()))
+
+
+def is_sweep(folder: Path) -> bool:
+    """Tell a sweep's folder from a run's."""
+    return (folder / RESULTS).is_file()
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """Read a sweep's folder.
+
+    Errors: InputError where a file is missing or is not what the folder promises.
+    """
+    rows, stated = _read_rows(folder / RESULTS), _read_experiment(folder / EXPERIMENT)
+    timings = _read_timings(folder / TIMINGS)
+    try:
+        cells = _cells(folder, rows, timings)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise InputError(f"{folder / RESULTS}: {exc!r} is not as promised; sweep again") from exc
+    variants = _names(stated.get("variants"), (cell.variant for cell in cells))
+    baseline = stated.get("baseline") or variants[0]
+    if baseline not in variants:
+        raise InputError(f"{folder / EXPERIMENT}: baseline {baseline!r} is none of the variants")
+    return Sweep(
+        folder=folder,
+        name=str(stated.get("name", folder.resolve().name)),
+        title=str(stated.get("title") or stated.get("name") or folder.resolve().name),
+        datasets=_names(stated.get("datasets"), (cell.dataset for cell in cells)),
+        backbones=_names(stated.get("backbones"), (cell.backbone for cell in cells)),
+        variants=variants,
+        seeds=sorted({*map(int, stated.get("seeds") or []), *(cell.seed for cell in cells)}),
+        baseline=baseline,
+        published=stated.get("published"),
+        metrics=[m for m in stated.get("metrics") or PRINTED if m in METRICS] or list(PRINTED),
+        cells=cells,
+    )
+
+
+def _names(stated: Iterable[Any] | None, found: Iterable[str]) -> list[str]:
+    """Give the stated names in their order, then those that only the results have."""
+    return list(dict.fromkeys([*map(str, stated or []), *found]))
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    except (OSError, pa.ArrowException) as exc:
+        raise InputError(f"{path}: cannot be read ({exc}); is this a sweep's folder?") from exc
+    if not rows:
+        raise InputError(f"{path}: holds no cells; has the sweep run?")
+    return rows
+
+
+def _read_experiment(path: Path) -> dict[str, Any]:
+    try:
+        stated = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as exc:
+        raise InputError(f"{path}: cannot be read ({exc}); is this a sweep's folder?") from exc
+    if not isinstance(stated, dict):
+        raise InputError(f"{path}: not an experiment; is this a sweep's folder?")
+    return stated
+
+
+def _read_timings(path: Path) -> dict[tuple[str, ...], dict[str, float]]:
+    """Give the numbers of each cell's row of timings.csv; none where there is no file."""
+    if not path.is_file():
+        return {}
+    told = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            key = tuple(str(row.pop(name)) for name in ("dataset", "backbone", "variant", "seed"))
+            told[key] = {name: float(value) for name, value in row.items() if value}
+    return told
+
+
+def _cells(
+    folder: Path,
+    rows: Sequence[dict[str, Any]],
+    timings: dict[tuple[str, ...], dict[str, float]],
+) -> list[Cell]:
+    """Gather the rows of each cell, one a split."""
+    parts: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        key = (row["dataset"], row["backbone"], row["variant"], str(row["seed"]))
+        parts.setdefault(key, []).append(row)
+    return [_cell(folder, told, timings.get(key, {})) for key, told in parts.items()]
+
+
+def _cell(folder: Path, rows: list[dict[str, Any]], timing: dict[str, float]) -> Cell:
+    first = rows[0]
+    is_done = all(row["status"] == "done" for row in rows)
+    return Cell(
+        dataset=first["dataset"],
+        backbone=first["backbone"],
+        variant=first["variant"],
+        method=first["method"],
+        preset=str(first.get("preset") or ""),
+        seed=int(first["seed"]),
+        is_done=is_done,
+        message=str(first.get("message") or ""),
+        run=_run_of(folder, first.get("run")) if is_done else None,
+        metrics={row["split"]: _numbers(row) for row in rows} if is_done else {},
+        timing=timing,
+    )
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, float]:
+    told = {name: row.get(name) for name in METRICS}
+    return {name: v for name, v in told.items() if v is not None and not math.isnan(v)}
+
+
+def _run_of(folder: Path, told: str | None) -> Path | None:
+    """Find a cell's run folder, named from the data folder: two above the sweep's."""
+    if not told:
+        return None
+    place = folder.resolve().parents[1] / told
+    return place if (place / "config.yaml").is_file() else None

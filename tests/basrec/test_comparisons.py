@@ -1,0 +1,120 @@
+"""Variants against the baseline: pairing, families, users."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from basrec.comparisons import TESTS, by_user, compare_all, gains_of
+from basrec.statistics import compare_seeds, holm, sign_flip
+from basrec.sweep_folder import read_sweep
+from basrec.user_ranks import RANKS, read_ranks
+from tests.basrec.conftest import write_sweep_files
+from tests.basrec.test_sweep_folder import row
+
+
+@pytest.mark.parametrize("metric", ["HR@5", "HR@20", "NDCG@10", "MRR"])
+def test_the_mean_over_users_is_the_metric(sweep: Path, metric: str) -> None:
+    run = sweep.parents[1] / "runs/beauty/BASRec-1"
+    ranked = read_ranks(run, "test")
+    assert ranked is not None
+    told = json.loads((run / "metrics.json").read_text())["test"][metric]
+    assert np.mean(by_user(*ranked, metric)) == pytest.approx(told, abs=1e-12)
+
+
+def test_gains_by_hand() -> None:
+    ranks = np.array([1.0, 3.0, 10.5, 11.0])
+    assert gains_of(ranks, "HR@10").tolist() == [1, 1, 0, 0]
+    assert gains_of(ranks, "NDCG@10").tolist() == [1.0, 0.5, 0, 0]
+    assert gains_of(ranks, "MRR").tolist() == pytest.approx([1, 1 / 3, 1 / 10.5, 1 / 11])
+    # user 7 has two targets, their mean is the user's; users come in the order of their ids
+    users = np.array([9, 7, 7, 8])
+    assert by_user(users, ranks, "HR@10").tolist() == [0.5, 0.0, 1.0]
+
+
+def test_only_common_seeds_are_paired(sweep: Path) -> None:
+    family = compare_all(read_sweep(sweep))[0]
+    by_variant = {one.group[2]: one for one in family.comparisons}
+    assert set(by_variant) == {"BASRec", "alpha 0.2"}
+    alpha = by_variant["alpha 0.2"]
+    assert (alpha.seeds, alpha.unpaired) == ([1, 2], [3])
+    assert "beauty, sasrec, alpha 0.2: not done on both sides with seed 3" in " ".join(
+        family.warnings
+    )
+    told = read_sweep(sweep)
+    ours, base = (
+        told.array(("beauty", "sasrec", name), "NDCG@10") for name in ("alpha 0.2", "Base")
+    )
+    assert alpha.over_seeds == compare_seeds(ours, base[:2])
+
+
+def test_users_are_averaged_over_the_common_seeds(sweep: Path) -> None:
+    alpha = compare_all(read_sweep(sweep))[0].comparisons[1]
+    runs = sweep.parents[1] / "runs" / "beauty"
+
+    def mean(name: str) -> np.ndarray:
+        ranked = [read_ranks(runs / f"{name}-{seed}", "test") for seed in (1, 2)]
+        return np.mean([by_user(*one, "NDCG@10") for one in ranked if one], axis=0)
+
+    users = alpha.over_users
+    assert users is not None and users.users == 60 and alpha.over_seeds is not None
+    assert users.difference == pytest.approx(alpha.over_seeds.difference, abs=1e-12)
+    assert users.p_randomisation == sign_flip(mean("alpha 0.2") - mean("Base"), 9999, 0)
+
+
+def test_each_test_is_corrected_over_the_family(sweep: Path) -> None:
+    for family in compare_all(read_sweep(sweep)):
+        for test in TESTS:
+            told = [one.p_values[test] for one in family.comparisons]
+            assert [one.corrected[test] for one in family.comparisons] == holm(told)
+
+
+def test_old_runs_and_other_data_leave_users_out(sweep: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(sweep.parents[1], tmp_path / "data")
+    place, run = data / "sweeps" / "tiny", data / "runs" / "beauty" / "BASRec-2"
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["inputs"]["sequences.parquet"] = "another"
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    first, second = compare_all(read_sweep(place))[0].comparisons
+    assert first.without_users == "runs were trained on different data"
+    assert first.over_users is None and second.over_users is not None
+    (run / RANKS).unlink()
+    family = compare_all(read_sweep(place))[0]
+    assert "kept no ranks.parquet" in family.comparisons[0].without_users
+    assert any("Users are not compared everywhere" in told for told in family.warnings)
+
+
+def test_runs_that_were_judged_by_other_rules_are_not_compared(sweep: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(sweep.parents[1], tmp_path / "data")
+    for seed in (1, 2, 3):
+        path = data / "runs" / "beauty" / f"BASRec-{seed}" / "metrics.json"
+        metrics = json.loads(path.read_text())
+        metrics["policy"]["seen"] = "zero"
+        path.write_text(json.dumps(metrics))
+    family = compare_all(read_sweep(data / "sweeps" / "tiny"))[0]
+    first, second = family.comparisons
+    assert first.over_seeds is None and first.over_users is None
+    assert second.over_seeds is not None
+    assert any("BASRec: judged by other rules" in told for told in family.warnings)
+
+
+def test_one_seed_carries_no_mark(sweep: Path, tmp_path: Path) -> None:
+    rows = [row("Base", 1, 0.1), row("BASRec", 1, 0.9), row("alpha 0.2", 2, 0.9)]
+    write_sweep_files(tmp_path, rows, metrics=["HR@10"], seeds=[1])
+    (family,) = compare_all(read_sweep(tmp_path))
+    assert not any(one.holds_over_seeds or one.holds_over_users for one in family.comparisons)
+    assert "nothing there is called significant" in family.warnings[0]
+    assert family.comparisons[1].over_seeds is None  # no seed in common
+    assert "1 of 2 comparisons have no seed that is done on both sides" in " ".join(family.warnings)
+
+
+def test_five_clear_seeds_hold_over_seeds(tmp_path: Path) -> None:
+    rows = [row("Base", seed, 0.1 + seed / 1000) for seed in range(5)]
+    rows += [row("BASRec", seed, 0.2 + seed / 900) for seed in range(5)]
+    stated = {"variants": ["Base", "BASRec"], "metrics": ["HR@10"], "seeds": list(range(5))}
+    write_sweep_files(tmp_path, rows, **stated)
+    (one,) = compare_all(read_sweep(tmp_path))[0].comparisons
+    assert one.holds_over_seeds and not one.holds_over_users
+    assert one.p_values["Wilcoxon over seeds"] == 0.0625

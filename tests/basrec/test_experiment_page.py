@@ -1,0 +1,136 @@
+"""The report on a sweep, as files and in a real browser."""
+
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from basrec.errors import InputError
+from basrec.experiment_page import write_experiment_report
+
+PUBLISHED = Path(__file__).parents[2] / "configs" / "published"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def page(sweep: Path) -> Path:
+    return write_experiment_report(sweep, PUBLISHED, repeat="basrec sweep tiny")
+
+
+class Cells(html.parser.HTMLParser):
+    """Collects the cells of the tables, what is pointed to, and the tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.targets: list[str] = []
+        self.tags: list[str] = []
+        self.at = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        self.tags.append(tag)
+        self.targets += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag == "table":
+            self.at = told.get("id") or ""
+            self.tables[self.at] = []
+        if tag == "tr":
+            self.tables[self.at].append([])
+        if tag in ("td", "th"):
+            self.tables[self.at][-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.at and self.tables[self.at] and self.tables[self.at][-1]:
+            self.tables[self.at][-1][-1] += data.strip("\n")
+
+
+def cells_of(text: str) -> Cells:
+    cells = Cells()
+    cells.feed(text)
+    return cells
+
+
+def test_the_page_needs_no_script_and_no_network(page: Path) -> None:
+    text = page.read_text()
+    cells = cells_of(text)
+    assert "svg" in cells.tags and not {"script", "link", "img"} & set(cells.tags)
+    assert all(target.startswith("#") for target in cells.targets)
+    assert "@import" not in text and "url(http" not in text
+    assert "Tiny &amp; &lt;quick&gt;" in text and "out of memory &lt;here&gt;" in text
+    assert all(f'id="{target[1:]}"' in text for target in cells.targets)
+
+
+def test_the_headline_has_the_means_of_the_runs(page: Path, sweep: Path) -> None:
+    rows = cells_of(page.read_text()).tables["headline"]
+    runs = sweep.parents[1] / "runs" / "beauty"
+    values = [
+        json.loads((runs / f"BASRec-{seed}" / "metrics.json").read_text())["test"]["HR@10"]
+        for seed in (1, 2, 3)
+    ]
+    (row,) = [row for row in rows if row[1:2] == ["BASRec"]]
+    assert row[3].startswith(f"{sum(values) / 3:.4f}")
+
+
+def test_all_parts_are_there(page: Path) -> None:
+    text = page.read_text()
+    cells = cells_of(text)
+    assert {"headline", "statistics-NDCG@10", "published", "times", "augmentation"} <= set(
+        cells.tables
+    )
+    assert "With 3 seeds the Wilcoxon test cannot go below p = 0.25" in text
+    assert "not done on both sides with seed 3; 2 compared" in text
+    assert "<code>augmentation.alpha</code>" in text
+    assert "failed</span> beauty, sasrec, alpha 0.2, seed 3" in text
+    assert text.count("basrec train ") == 8 and "<code>basrec sweep tiny</code>" in text
+    (times,) = [row for row in cells.tables["times"] if row[0] == "Beauty, SASRec, BASRec"]
+    assert times == ["Beauty, SASRec, BASRec", "3", "3.0", "0.2", "–", "100.5"]  # noqa: RUF001
+    similar = [row for row in cells.tables["augmentation"] if "similarity: mean" in row[2]]
+    assert [row[1] for row in similar] == ["BASRec", "alpha 0.2"]
+
+
+def test_the_published_values_stand_beside_ours(page: Path) -> None:
+    rows = cells_of(page.read_text()).tables["published"]
+    (row,) = [row for row in rows if row[2:4] == ["Base", "HR@10"]]
+    assert row[6] == "0.0639"
+    assert float(row[7]) == pytest.approx(float(row[4]) - 0.0639, abs=1e-4)
+    told = {row[2] for row in rows[1:]}
+    assert told == {"Base", "BASRec"}  # 'alpha 0.2' is not in the table
+
+
+def test_the_same_sweep_gives_the_same_page(page: Path, sweep: Path, tmp_path: Path) -> None:
+    again = write_experiment_report(
+        sweep, PUBLISHED, tmp_path / "report.html", repeat="basrec sweep tiny"
+    )
+    assert again.read_text() == page.read_text()
+    assert json.loads(again.with_suffix(".json").read_text())["baseline"] == "Base"
+
+
+def test_a_sweep_whose_runs_are_gone_still_reports(sweep: Path, tmp_path: Path) -> None:
+    moved = shutil.copytree(sweep, tmp_path / "sweeps" / "tiny")
+    (moved / "timings.csv").unlink()
+    text = write_experiment_report(moved, PUBLISHED).read_text()
+    assert "Users are not compared everywhere: a run folder is gone" in text
+    assert "The run folders of these cells are gone" in text
+    assert "headline" in cells_of(text).tables
+
+
+def test_a_page_by_another_ending_is_refused(sweep: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"name a \.html file"):
+        write_experiment_report(sweep, PUBLISHED, tmp_path / "report.json")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_a_browser_opens_the_page_and_reads_a_number(page: Path, tmp_path: Path) -> None:
+    assert CHROMIUM is not None
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    flags += ["--virtual-time-budget=2000", f"--user-data-dir={tmp_path}", "--dump-dom"]
+    command = [CHROMIUM, *flags, page.resolve().as_uri()]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    data = json.loads(page.with_suffix(".json").read_text())["table"]
+    (mine,) = [r for r in data if (r["variant"], r["metric"]) == ("BASRec", "NDCG@10")]
+    (row,) = [r for r in cells_of(told.stdout).tables["headline"] if r[1:2] == ["BASRec"]]
+    assert re.match(r"\d\.\d{4}", row[2]) and row[2].startswith(f"{mine['mean']:.4f}")

@@ -1,0 +1,108 @@
+"""Tables as the paper prints them, beside its values, in Markdown and LaTeX."""
+
+from pathlib import Path
+
+import pytest
+
+from basrec.comparisons import compare_all
+from basrec.errors import InputError
+from basrec.experiment_tables import build_table, published_rows, small, tex
+from basrec.experiment_text import to_latex, to_markdown
+from basrec.published import SIMILARITY, beside_published, read_table
+from basrec.sweep_folder import Sweep, read_sweep
+from tests.basrec.conftest import write_sweep_files
+from tests.basrec.test_sweep_folder import row
+
+PUBLISHED = Path(__file__).parents[2] / "configs" / "published"
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Sweep:
+    rows = []
+    for seed in (1, 2):
+        for backbone, shift in (("sasrec", 0.0), ("fmlp", 0.01)):
+            for name, value in (("Base", 0.06), ("50 % & more_", 0.08), ("worse", 0.05)):
+                rows.append(row(name, seed, value + shift + seed / 1000, backbone=backbone))
+    stated = {"variants": ["Base", "50 % & more_", "worse"], "metrics": ["HR@10"]}
+    write_sweep_files(tmp_path, rows, backbones=["sasrec", "fmlp"], seeds=[1, 2], **stated)
+    return read_sweep(tmp_path)
+
+
+def test_best_and_second_are_marked_in_each_backbone(told: Sweep) -> None:
+    rows = build_table(told, compare_all(told))
+    marked = [(r.backbone, r.variant, r.cells[0].is_best, r.cells[0].is_second) for r in rows]
+    assert marked == [
+        ("sasrec", "Base", False, True),
+        ("sasrec", "50 % & more_", True, False),
+        ("sasrec", "worse", False, False),
+        ("fmlp", "Base", False, True),
+        ("fmlp", "50 % & more_", True, False),
+        ("fmlp", "worse", False, False),
+    ]
+    first = rows[1].cells[0]
+    assert first.told is not None and first.told.mean == pytest.approx(0.0815)
+    assert first.gain == pytest.approx(0.0815 / 0.0615 - 1) and rows[0].cells[0].gain is None
+
+
+def test_markdown_and_latex_say_the_same(told: Sweep) -> None:
+    families = compare_all(told)
+    table, beside = build_table(told, families), beside_published(told, PUBLISHED)
+    text = to_markdown(told, table, families, beside)
+    assert "| SASRec | 50 % & more\\_ | **0.0815**" in text and "<u>0.0615</u>" in text
+    lines = to_latex(told, table, families, beside).splitlines()
+    assert r"\toprule" in lines and r"\bottomrule" in lines
+    (mine,) = [line for line in lines if r"\textbf{0.0815}" in line]
+    assert mine.startswith(r" & 50 \% \& more\_ & \textbf{0.0815}") and mine.endswith(r"\\")
+    (base,) = [line for line in lines if line.startswith("FMLP-Rec & Base")]
+    assert r"\underline{0.0715}" in base
+    assert "\n".join(lines).count(r"\begin{tabular}") == len(families) + 2
+
+
+def test_every_row_of_latex_has_the_columns_that_are_declared(told: Sweep) -> None:
+    families = compare_all(told)
+    beside = beside_published(told, PUBLISHED)
+    text = to_latex(told, build_table(told, families), families, beside)
+    for part in text.split(r"\begin{tabular}{")[1:]:
+        columns, body = part.split("}", 1)
+        rows = [r for r in body.split(r"\end{tabular}")[0].splitlines() if r.endswith(r"\\")]
+        for one in rows:
+            assert one.replace(r"\&", "").count("&") == len(columns) - 1, one
+
+
+def test_published_values_are_found_by_label_and_by_method(told: Sweep) -> None:
+    beside = beside_published(told, PUBLISHED)
+    assert [(one.group[1:], one.published) for one in beside] == [
+        (("sasrec", "Base"), 0.0639),
+        (("fmlp", "Base"), 0.0563),
+    ]
+    mine = beside[0]
+    assert mine.difference == pytest.approx(0.0615 - 0.0639)
+    half = 12.7062 * (0.001 / 2**0.5) / 2**0.5  # t of one degree; sd of .061 and .062
+    assert mine.ours is not None and mine.ours.high == pytest.approx(0.0615 + half, abs=1e-6)
+    assert mine.is_within is True
+    assert published_rows(beside)[0][-1] == "yes"
+
+
+def test_the_published_tables_are_whole() -> None:
+    counts = {2: 128, 3: 112, 4: 40, 5: 56, 6: 30}
+    for number, count in counts.items():
+        assert len(read_table(PUBLISHED / f"table{number}.csv")) == count
+    table = read_table(PUBLISHED / "table2.csv")
+    assert table["sasrec", "basrec", "beauty", "NDCG@10"] == 0.0455
+    assert read_table(PUBLISHED / "table6.csv")["", "basrec", "yelp", SIMILARITY] == 0.8790
+    with pytest.raises(InputError, match="name table2"):
+        read_table(PUBLISHED / "table7.csv")
+
+
+def test_similarity_stands_beside_table_6(sweep: Path, tmp_path: Path) -> None:
+    rows = [row("BASRec", 1, 0.1, method="basrec")]
+    write_sweep_files(tmp_path, rows, published="table6")
+    (one,) = [b for b in beside_published(read_sweep(tmp_path), PUBLISHED)]
+    assert one.ours is None and one.published == 0.9152  # no run folder, no value of ours
+
+
+def test_signs_are_escaped() -> None:
+    assert tex("a_b & 5 % $x$ {y} ~^\\ #") == (
+        r"a\_b \& 5 \% \$x\$ \{y\} \textasciitilde{}\textasciicircum{}\textbackslash{} \#"
+    )
+    assert (small(0.00001), small(0.04), small(None)) == ("< 0.0001", "0.0400", "–")  # noqa: RUF001

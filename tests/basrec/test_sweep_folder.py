@@ -1,0 +1,94 @@
+"""Reading what a sweep has left."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from basrec.comparisons import compare_all
+from basrec.errors import InputError
+from basrec.sweep_folder import PRINTED, is_sweep, read_sweep
+from tests.basrec.conftest import write_sweep_files
+
+
+def row(variant: str, seed: int, value: float | None, **told: Any) -> dict[str, Any]:
+    named = {"experiment": "x", "dataset": "beauty", "backbone": "sasrec", "variant": variant}
+    done = {"method": "base", "status": "done", "message": "", "run": "", "split": "test"}
+    return {**named, **done, "seed": seed, "HR@10": value, **told}
+
+
+def test_a_sweep_is_told_from_a_run(sweep: Path) -> None:
+    assert is_sweep(sweep)
+    assert not is_sweep(sweep.parents[1] / "runs" / "beauty" / "Base-1")
+
+
+def test_cells_groups_and_values(sweep: Path) -> None:
+    told = read_sweep(sweep)
+    assert (told.datasets, told.backbones, told.baseline) == (["beauty"], ["sasrec"], "Base")
+    assert len(told.cells) == 9 and [cell.name for cell in told.cells if not cell.is_done] == [
+        "beauty, sasrec, alpha 0.2, seed 3"
+    ]
+    group = ("beauty", "sasrec", "BASRec")
+    assert list(told.values(group, "HR@10")) == [1, 2, 3]
+    assert told.array(group, "HR@10").tolist() == list(told.values(group, "HR@10").values())
+    first = told.done(group)[0]
+    assert first.run == sweep.parents[1] / "runs/beauty/BASRec-1"
+    assert first.timing == {
+        "seconds": 1.5,
+        "seconds_per_epoch_stage1": 0.25,
+        "peak_memory_mib": 100.5,
+    }
+
+
+def test_values_that_are_not_there_are_left_out(tmp_path: Path) -> None:
+    rows = [row("Base", 1, 0.5), row("Base", 2, float("nan")), row("Base", 3, None)]
+    rows[2] |= {"status": "failed", "message": "no memory"}
+    write_sweep_files(tmp_path, rows, metrics=[], variants=["Base"], baseline="")
+    told = read_sweep(tmp_path)
+    assert told.values(("beauty", "sasrec", "Base"), "HR@10") == {1: 0.5}
+    assert told.metrics == list(PRINTED) and told.baseline == "Base"
+    assert np.isfinite(told.array(("beauty", "sasrec", "Base"), "HR@10")).all()
+
+
+def test_a_variant_of_another_preset_has_that_presets_base(tmp_path: Path) -> None:
+    presets = {"Base": "reference", "BASRec": "reference", "Base, paper": "paper"}
+    presets |= {"BASRec, paper": "paper", "BASRec, strict": "strict"}
+    rows = [
+        row(name, 1, 0.1, preset=preset, method=name.split(",")[0].lower())
+        for name, preset in presets.items()
+    ]
+    write_sweep_files(tmp_path, rows, variants=list(presets))
+    told = read_sweep(tmp_path)
+    assert {name: told.base_of(name) for name in presets} == {
+        "Base": "Base",
+        "BASRec": "Base",
+        "Base, paper": "Base, paper",
+        "BASRec, paper": "Base, paper",
+        "BASRec, strict": "Base",  # there is no base of that preset
+    }
+    (family,) = compare_all(told)[:1]
+    pairs = [(one.group[2], one.against) for one in family.comparisons]
+    assert pairs == [
+        ("BASRec", "Base"),
+        ("BASRec, paper", "Base, paper"),
+        ("BASRec, strict", "Base"),
+    ]
+
+
+def test_what_is_not_whole_is_an_error(sweep: Path, tmp_path: Path) -> None:
+    place = shutil.copytree(sweep, tmp_path / "a")
+    (place / "experiment.yaml").write_text(yaml.safe_dump({"baseline": "none such"}))
+    with pytest.raises(InputError, match="none of the variants"):
+        read_sweep(place)
+    (place / "experiment.yaml").write_text("[")
+    with pytest.raises(InputError, match="is this a sweep's folder"):
+        read_sweep(place)
+    (place / "results.parquet").write_text("x")
+    with pytest.raises(InputError, match="is this a sweep's folder"):
+        read_sweep(place)
+    write_sweep_files(tmp_path, [{"split": "test"}])
+    with pytest.raises(InputError, match="not as promised"):
+        read_sweep(tmp_path)
