@@ -26,7 +26,7 @@ GENERATED = "generated"
 """The folder within a run that holds what its method generated, where it does."""
 NOT_TRAINING = (
     *("report.py", "export.py", "analysis.py", "analysis_page.py", "analysis_figures.py"),
-    *("weight_analysis.py", "transitions.py"),
+    *("weight_analysis.py", "transitions.py", "results.py"),
 )
 """Modules whose change does not change a run's result."""
 
