@@ -7,7 +7,6 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from flows.experiment import Cell, Experiment
 from flows.passports import console
@@ -42,18 +41,16 @@ def show_cells(chosen: Iterable[Cell], data: Path) -> None:
 def show_sweep(ledger: Ledger) -> None:
     """Show means over the seeds with the gain over the baseline, and what failed."""
     experiment = ledger.experiment
-    title = f"{experiment.title or experiment.name}: test split, mean over seeds"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("variant (seeds)", overflow="fold")
-    for name in experiment.metrics:
-        table.add_column(name, justify="right", no_wrap=True)
+    console.print(f"{experiment.title or experiment.name}: test split, means over seeds")
     for dataset, backbone, rows in summary(experiment, ledger.rows()):
-        table.add_section()
-        table.add_row(Text(f"{dataset} / {backbone}", "bold"))
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column(f"{dataset} / {backbone} (seeds)", overflow="fold", min_width=18)
+        for name in experiment.metrics:
+            table.add_column(name, justify="right", no_wrap=True)
         for row in rows:
             cells = [_told(row, name) for name in experiment.metrics]
             table.add_row(f"{row['variant']} ({row['seeds']})", *cells)
-    console.print(table)
+        console.print(table)
     for name, message in ledger.failed_cells():
         console.print(f"failed: {name}: {message}", style="red", highlight=False, soft_wrap=True)
     console.print(f"results: {ledger.folder / 'results.csv'}", highlight=False, soft_wrap=True)
