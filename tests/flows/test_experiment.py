@@ -70,7 +70,7 @@ def test_a_prepared_folder_is_a_dataset_too(tmp_path: Path) -> None:
     [
         ({"datasets": ["beuty"]}, "dataset 'beuty': neither known"),
         ({"backbones": ["lstm"]}, "beauty/lstm/Base: model.backbone"),
-        ({"variants": {"A": {"method": "magic"}}}, "beauty/sasrec/A: method = 'magic' is not known"),
+        ({"variants": {"A": {"method": "magic"}}}, "beauty/sasrec/A: method = 'magic'"),
         ({"variants": {"A": {"method": "base", "preset": "nice"}}}, "preset = 'nice'"),
         ({"variants": {"A": {}}}, "variants.A.method"),
         ({"variants": {}}, "variants"),
@@ -89,9 +89,8 @@ def test_a_prepared_folder_is_a_dataset_too(tmp_path: Path) -> None:
 def test_what_cannot_work_is_told_in_one_line(
     tmp_path: Path, changes: dict[str, Any], told: str
 ) -> None:
-    with pytest.raises(Exception, match=".") as caught:
+    with pytest.raises(InputError) as caught:
         cells(load_experiment(write(tmp_path, **changes)), tmp_path)
-    assert type(caught.value).__name__ == "InputError"
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
 
