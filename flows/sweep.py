@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from basrec.errors import MachineError
 from flows.children import Children
 from flows.errors import one_line
 from flows.experiment import Cell, Experiment, run_config
@@ -28,6 +29,18 @@ REFRESH_SECONDS = 0.5
 Ended = queue.SimpleQueue[tuple[str, PrefectFuture[None]]]
 
 
+class CellsFailed(MachineError):
+    """Some cells failed; `ledger` holds what became of all."""
+
+    def __init__(self, message: str, ledger: Ledger) -> None:
+        super().__init__(message)
+        self.ledger = ledger
+
+    def __reduce__(self) -> tuple[type[MachineError], tuple[str]]:
+        """Travel as the message alone."""
+        return MachineError, (str(self),)
+
+
 @task(name="cell", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
 def cell_task(name: str, order: dict[str, Any], children: Children, board: Board) -> None:
     """Do one step in a process of its own."""
@@ -37,7 +50,10 @@ def cell_task(name: str, order: dict[str, Any], children: Children, board: Board
 def run_sweep(
     experiment: Experiment, grid: list[Cell], chosen: list[Cell], data: Path, jobs: int
 ) -> Ledger:
-    """Run the flow, with so many processes at once, and give the results."""
+    """Run the flow, with so many processes at once, and give the results.
+
+    Errors: CellsFailed after all else is done.
+    """
     runner: Any = ThreadPoolTaskRunner(max_workers=jobs)
     sweep: Any = sweep_flow.with_options(task_runner=runner)
     ledger: Ledger = sweep(experiment, grid, chosen, data, jobs)
@@ -48,7 +64,10 @@ def run_sweep(
 def sweep_flow(
     experiment: Experiment, grid: list[Cell], chosen: list[Cell], data: Path, jobs: int
 ) -> Ledger:
-    """Train what is missing of the chosen cells; the results tell of all cells that are done."""
+    """Train what is missing of the chosen cells; the results tell of all cells that are done.
+
+    Errors: CellsFailed after all else is done.
+    """
     if any(cell.dataset == "sample" for cell in chosen) and not is_prepared("sample", data):
         prepare_flow(run_config("sample", {}), data)
     grid = [cell for cell in grid if is_prepared(cell.dataset, data)]
@@ -71,6 +90,11 @@ def sweep_flow(
             _Sweep(steps, data, jobs, children, board, ledger).run(refresh)
     finally:
         children.stop()
+    failed = len(ledger.failed_cells())
+    if failed:
+        raise CellsFailed(
+            f"{failed} of {len(chosen)} cells failed; run again to try them again", ledger
+        )
     return ledger
 
 

@@ -41,7 +41,6 @@ def sweep(
 
     A killed sweep goes on where it was; what is done is not done again.
     """
-    from basrec.errors import MachineError
     from flows.config import parse_overrides
     from flows.experiment import cells, load_experiment, selected
     from flows.run import quieten_prefect
@@ -56,16 +55,14 @@ def sweep(
         show_cells(chosen, data)
         return
     check_prepared(chosen, data)
-    from flows.sweep import run_sweep
+    from flows.sweep import CellsFailed, run_sweep
     from flows.sweep_show import show_sweep
 
-    ledger = run_sweep(loaded, grid, chosen, data, jobs or default_jobs(chosen))
-    show_sweep(ledger)
-    failed = len(ledger.failed_cells())
-    if failed:
-        raise MachineError(
-            f"{failed} of {len(chosen)} cells failed, as listed above; run again to try them again"
-        )
+    try:
+        show_sweep(run_sweep(loaded, grid, chosen, data, jobs or default_jobs(chosen)))
+    except CellsFailed as exc:
+        show_sweep(exc.ledger)
+        raise
 
 
 def check_prepared(chosen: "list[Cell]", data: Path) -> None:
