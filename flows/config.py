@@ -69,7 +69,7 @@ def resolve(
 
     Errors: InputError for an unknown dataset or key, or a value of the wrong type.
     """
-    own = read_values(file) if file else {}
+    own = read_yaml(file) if file else {}
     user = merge(own, parse_overrides(overrides))
     return resolve_values(user, dataset, file.stem if file else None)
 
@@ -169,7 +169,7 @@ def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> Values:
     return merged
 
 
-def read_values(file: Path) -> Values:
+def read_yaml(file: Path) -> Values:
     """Read a config file.
 
     Errors: InputError where it cannot be read, or is no mapping.

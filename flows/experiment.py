@@ -11,7 +11,7 @@ import basrec.errors
 from basrec.config import TrainConfig
 from basrec.job import check_config
 from basrec.results import METRICS
-from flows.config import TRAIN_KEYS, RunConfig, Values, build, merge, read_values, resolve_values
+from flows.config import TRAIN_KEYS, RunConfig, Values, build, merge, read_yaml, resolve_values
 from flows.folders import Folders
 from pipeline.datasets import configs_folder, known_datasets
 from pipeline.errors import InputError
@@ -124,7 +124,7 @@ def load_experiment(named: str, changes: Values | None = None) -> Experiment:
             f"experiment {named!r} is not known; name a YAML file, or one of: "
             f"{', '.join(known_experiments())}"
         )
-    values = {"name": file.stem, **read_values(file)}
+    values = {"name": file.stem, **read_yaml(file)}
     if changes:
         own = values.get("settings", {})
         values["settings"] = merge(own, changes) if isinstance(own, dict) else own
