@@ -28,7 +28,7 @@ def test_presets_differ_and_change_what_they_name() -> None:
 
 def test_defaults_are_known_names() -> None:
     assert TrainConfig().model.backbone in BACKBONES
-    assert set(AugmentationConfig().operators) == set(OPERATORS)
+    assert set(AugmentationConfig().operators) <= set(OPERATORS)
     assert AugmentationConfig().weight in WEIGHTS
 
 
