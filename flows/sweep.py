@@ -76,8 +76,9 @@ def sweep_flow(
     ledger.open()
     steps = planned.missing(chosen)
     missing = {step.key for step in steps}
+    looked_at = {planned.keys[cell.name] for cell in chosen}
     for key in dict.fromkeys(planned.keys.values()):
-        if key not in missing and is_finished(planned.steps[key]):
+        if key not in missing and (key in looked_at or is_finished(planned.steps[key])):
             ledger.done(key)
     ledger.write()
     board = Board([step.name for step in steps], jobs)
