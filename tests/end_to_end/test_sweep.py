@@ -1,6 +1,7 @@
 """A sweep through the command line: a failing cell, reuse, and kills that leave no trace."""
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import httpx
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
@@ -55,10 +57,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def start(place: Path, data: str, *options: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"PREFECT_HOME": str(place / "prefect"), "COLUMNS": "120"}
-    environment.pop("PREFECT_API_URL", None)
-    command = [*BASREC, "sweep", "mine.yaml", "--data", data, "--jobs", "2", *options]
+def start(place: Path, data: str, server: str) -> subprocess.Popen[str]:
+    environment = os.environ | {
+        "PREFECT_HOME": str(place / "prefect"),
+        "PREFECT_API_URL": server,
+        "COLUMNS": "120",
+    }
+    command = [*BASREC, "sweep", "mine.yaml", "--data", data, "--jobs", "2"]
     return subprocess.Popen(
         command,
         cwd=place,
@@ -70,15 +75,34 @@ def start(place: Path, data: str, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def sweep(place: Path, data: str, *options: str) -> subprocess.CompletedProcess[str]:
-    process = start(place, data, *options)
+def sweep(place: Path, data: str, server: str) -> subprocess.CompletedProcess[str]:
+    process = start(place, data, server)
     out, told = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, out, told)
 
 
 @pytest.fixture(scope="module")
-def whole(place: Path) -> subprocess.CompletedProcess[str]:
-    return sweep(place, "one")
+def whole(place: Path, server: str) -> subprocess.CompletedProcess[str]:
+    return sweep(place, "one", server)
+
+
+def test_the_server_shows_states_and_artifacts(
+    whole: subprocess.CompletedProcess[str], server: str
+) -> None:
+    (flow,) = httpx.post(f"{server}/flow_runs/filter", json={}).json()
+    assert (flow["name"], flow["state"]["type"]) == ("sweep-mine", "FAILED")
+    tasks = httpx.post(f"{server}/task_runs/filter", json={}).json()
+    assert {task["name"]: task["state"]["type"] for task in tasks} == {
+        "tiny/sasrec/Broken/1": "FAILED",
+        "tiny/sasrec/BASRec/1": "COMPLETED",
+        "tiny/sasrec/Base/1": "COMPLETED",
+    }
+    found = httpx.post(f"{server}/artifacts/latest/filter", json={}).json()
+    artifacts = {artifact["key"]: artifact["data"] for artifact in found}
+    assert artifacts["sweep-progress-mine"] == 100
+    assert [row["variant"] for row in json.loads(artifacts["sweep-mine"])] == [
+        *("Broken", "BASRec", "Base")
+    ]
 
 
 def test_a_failing_cell_is_listed_and_does_not_stop_the_rest(
@@ -140,20 +164,20 @@ def epochs_of(place: Path, method: str) -> int:
 
 
 def test_a_killed_sweep_goes_on_to_the_same_bytes(
-    place: Path, whole: subprocess.CompletedProcess[str]
+    place: Path, whole: subprocess.CompletedProcess[str], server: str
 ) -> None:
-    first = start(place, "other")
+    first = start(place, "other", server)
     wait_for(lambda: epochs_of(place, "base") >= 2)
     first.send_signal(signal.SIGTERM)
     told = first.communicate(timeout=60)[1]
     assert first.returncode == 130 and "error: interrupted" in told and "Traceback" not in told
-    second = start(place, "other")
+    second = start(place, "other", server)
     wait_for(lambda: epochs_of(place, "basrec") >= 10 + 3)  # in the middle of stage 2
     os.killpg(second.pid, signal.SIGKILL)
     second.communicate(timeout=60)
     assert list((place / "other/runs/tiny/sweeps").glob("basrec-*.partial/checkpoint.pt"))
     assert not list((place / "other/runs/tiny/sweeps").glob("basrec-*/metrics.json"))
-    third = sweep(place, "other")
+    third = sweep(place, "other", server)
     assert third.returncode == 1, third.stderr
     assert "3 cells: 2 steps to do, 1 cells done" in third.stderr  # the base run is reused
     assert "Base/1 running" not in third.stderr and "BASRec/1 done" in third.stderr
