@@ -4,13 +4,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := basrec pipeline flows
 
-.PHONY: run test check format clean help
+.PHONY: run quick test check format clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(STAMP)  ## the main job on the embedded sample: prepare, train, evaluate, report
 	$(BIN)/basrec run configs/sample.yaml
+
+quick: $(STAMP)  ## a small sweep on the embedded sample, some minutes on two cores
+	$(BIN)/basrec sweep quick
 
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest --numprocesses auto

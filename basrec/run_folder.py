@@ -32,7 +32,7 @@ NOT_TRAINING = (
     *("report.py", "export.py", "analysis.py", "analysis_page.py", "analysis_figures.py"),
     *("weight_analysis.py", "transitions.py", "statistics.py", "power.py", "published.py"),
     *("sweep_folder.py", "comparisons.py", "experiment_tables.py", "experiment_figures.py"),
-    *("experiment_page.py", "experiment_text.py", "sensitivity.py"),
+    *("experiment_page.py", "experiment_text.py", "sensitivity.py", "results.py"),
 )
 """Modules whose change does not change a run's result."""
 

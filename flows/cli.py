@@ -10,6 +10,7 @@ import typer
 from flows.data_commands import DATA_COMMANDS
 from flows.errors import end_on_sigterm, told_in_one_line
 from flows.search_command import search
+from flows.sweep_command import sweep
 from flows.train_commands import TRAIN_COMMANDS, Overrides
 
 app = typer.Typer(
@@ -119,5 +120,5 @@ def download(
     typer.echo(path)
 
 
-for command in (*DATA_COMMANDS, *TRAIN_COMMANDS, search):
+for command in (*DATA_COMMANDS, *TRAIN_COMMANDS, search, sweep):
     app.command()(command)

@@ -70,8 +70,12 @@ def resolve(
     Errors: InputError for an unknown dataset or key, or a value of the wrong type.
     """
     own = read_yaml(file) if file else {}
-    changes = parse_overrides(overrides)
-    user = merge(own, changes)
+    user = merge(own, parse_overrides(overrides))
+    return resolve_values(user, dataset, file.stem if file else None)
+
+
+def resolve_values(user: Values, dataset: str | None = None, name: str | None = None) -> RunConfig:
+    """Resolve what a user has set; `name` names a run that says no name and no dataset."""
     if "training" in user:  # our own name for the sections below it; users write them flat
         raise InputError("config key 'training' is not known; write its keys without it")
     chosen = dataset or user.get("dataset")
@@ -92,7 +96,7 @@ def resolve(
     if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(f"preset = {preset!r} is not known; known: {', '.join(PRESETS)}")
     values = merge(merge(PRESETS[preset], known), user)
-    values.setdefault("name", file.stem if file else None)
+    values.setdefault("name", name)
     values["training"] = {key: values.pop(key) for key in TRAIN_KEYS if key in values}
     return build(RunConfig, values)
 
@@ -168,7 +172,7 @@ def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> Values:
 def read_yaml(file: Path) -> Values:
     """Read a config file.
 
-    Errors: InputError where it cannot be read or is no mapping.
+    Errors: InputError where it cannot be read, or is no mapping.
     """
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))

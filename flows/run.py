@@ -21,10 +21,15 @@ QUIET = {
 }
 
 
-def run_flow(name: str, config: RunConfig, data: Path) -> None:
-    """Run one of the flows and print its result."""
+def quieten_prefect() -> None:
+    """Keep Prefect's noise down; to be called before it is imported."""
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
+
+
+def run_flow(name: str, config: RunConfig, data: Path) -> None:
+    """Run one of the flows and print its result."""
+    quieten_prefect()
     from basrec.job import check_config
     from flows.passports import show_passport_table
     from flows.rebuild import FLOWS

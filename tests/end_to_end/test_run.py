@@ -2,11 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,33 +118,6 @@ def test_a_failing_flow_tells_one_line_and_exits_with_2(place: Path) -> None:
         line for line in done.stderr.splitlines() if line.startswith("error: page.html")
     ]
     assert not (place / "data" / "ingested" / "broken").exists()
-
-
-@pytest.fixture(scope="module")
-def server(place: Path) -> Iterator[str]:
-    """Start a real Prefect server on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "PREFECT_HOME": str(place / "server"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-    }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    address = f"http://127.0.0.1:{port}/api"
-    for _ in range(120):
-        try:
-            if httpx.get(f"{address}/health", timeout=2).status_code == 200:
-                break
-        except httpx.TransportError:
-            time.sleep(0.5)
-    yield address
-    process.terminate()
-    process.wait(timeout=30)
 
 
 def test_a_server_sees_runs_states_and_artifacts(

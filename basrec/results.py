@@ -1,0 +1,83 @@
+"""The results of an experiment as one table, in Parquet and in CSV.
+
+No times are in it, so that equal runs give equal bytes; those have a table of their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from basrec.evaluation import read_metrics
+from basrec.files import machine_errors, read_json, write_whole
+from basrec.metrics import CUTS
+from basrec.run_folder import read_history
+
+Row = dict[str, Any]
+METRICS = (*(f"HR@{k}" for k in CUTS), *(f"NDCG@{k}" for k in CUTS), "MRR")
+NAMES = ("experiment", "dataset", "backbone", "variant", "method", "preset")
+STAGES = (1, 2)
+RESULTS = pa.schema(
+    [
+        *((name, pa.string()) for name in NAMES),
+        ("seed", pa.int64()),
+        ("split", pa.string()),
+        ("status", pa.string()),
+        *((name, pa.string()) for name in ("message", "run", "key")),
+        *((name, pa.float64()) for name in METRICS),
+        *((f"epochs_stage{stage}", pa.int64()) for stage in STAGES),
+    ]
+)
+"""Grain: a cell of the grid and a split (validation, test)."""
+TIMINGS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("dataset", "backbone", "variant")),
+        *(("seed", pa.int64()), ("seconds", pa.float64())),
+        *((f"seconds_per_epoch_stage{stage}", pa.float64()) for stage in STAGES),
+        ("peak_memory_mib", pa.float64()),
+    ]
+)
+"""Grain: a finished cell of the grid."""
+COST = "cost.json"
+"""What a sweep notes in a run's folder of the memory that it took."""
+
+
+def read_results(run: Path) -> dict[str, Row]:
+    """Give, by split, the metrics and epochs of a finished run."""
+    metrics, history = read_metrics(run), read_history(run)
+    stages = [line["stage"] for line in history]
+    epochs = {f"epochs_stage{stage}": stages.count(stage) for stage in STAGES}
+    return {split: {**metrics[split], **epochs} for split in ("validation", "test")}
+
+
+def read_timings(run: Path) -> Row:
+    """Give the seconds of a finished run's training, and its memory where it was noted."""
+    history = read_history(run)
+    told: Row = {"seconds": read_json(run / "manifest.json")["seconds"]}
+    for stage in STAGES:
+        seconds = [line["seconds"] for line in history if line["stage"] == stage]
+        mean = round(sum(seconds) / len(seconds), 3) if seconds else None
+        told[f"seconds_per_epoch_stage{stage}"] = mean
+    if (run / COST).exists():
+        told |= read_json(run / COST)
+    return told
+
+
+def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write results.parquet and results.csv, each whole."""
+    table = pa.Table.from_pylist(list(rows), RESULTS)
+    with machine_errors(f"{folder}: writing the results"):
+        write_whole(
+            folder / "results.parquet", lambda beside: pa.parquet.write_table(table, beside)
+        )
+        write_whole(folder / "results.csv", lambda beside: pa.csv.write_csv(table, beside))
+
+
+def write_timings(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write timings.csv whole."""
+    table = pa.Table.from_pylist(list(rows), TIMINGS)
+    with machine_errors(f"{folder}: writing the timings"):
+        write_whole(folder / "timings.csv", lambda beside: pa.csv.write_csv(table, beside))

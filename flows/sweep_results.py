@@ -1,0 +1,83 @@
+"""The folder data/sweeps/NAME/: what is known of the cells so far, rewritten as each ends."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from basrec.files import machine_errors, write_whole
+from basrec.results import read_results, read_timings, write_results, write_timings
+from flows.experiment import Cell, Experiment
+from flows.sweep_plan import Plan
+
+Row = dict[str, Any]
+SPLITS = ("validation", "test")
+
+
+class Ledger:
+    """The results of the cells that are over, in the order of the grid."""
+
+    def __init__(self, experiment: Experiment, grid: list[Cell], planned: Plan, data: Path) -> None:
+        self.experiment = experiment
+        self.folder = data / "sweeps" / experiment.name
+        self.failures: dict[str, str] = {}
+        self._grid, self._plan, self._data = grid, planned, data
+        self._results: dict[str, Row] = {}
+        self._timings: dict[str, Row] = {}
+
+    def done(self, key: str) -> None:
+        """Take in the run with this key."""
+        folder = self._plan.steps[key].folder
+        self._results[key], self._timings[key] = read_results(folder), read_timings(folder)
+
+    def failed(self, key: str, message: str) -> None:
+        """Note why there is no run with this key."""
+        self.failures[key] = message.replace(f"{self._data.resolve()}/", "").replace("\n", " ")
+
+    def open(self) -> None:
+        """Make the folder and write the experiment as it was resolved."""
+        text = yaml.safe_dump(self.experiment.model_dump(mode="json"), sort_keys=False)
+        with machine_errors(f"{self.folder}: writing the results"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / "experiment.yaml", lambda beside: beside.write_text(text))
+
+    def write(self) -> None:
+        """Write the tables of all that is known."""
+        write_results(self.folder, self.rows())
+        timings = [
+            self._place(cell) | self._timings[key]
+            for cell in self._grid
+            if (key := self._plan.keys[cell.name]) in self._timings
+        ]
+        write_timings(self.folder, timings)
+
+    def rows(self) -> list[Row]:
+        """Give a row for each cell that is over and each split."""
+        return [row for cell in self._grid for row in self._rows_of(cell)]
+
+    def failed_cells(self) -> list[tuple[str, str]]:
+        """Name the cells that failed, and why."""
+        told = [(cell.name, self.failures.get(self._plan.keys[cell.name])) for cell in self._grid]
+        return [(name, message) for name, message in told if message is not None]
+
+    def _place(self, cell: Cell) -> Row:
+        names = ("dataset", "backbone", "variant", "seed")
+        return {name: getattr(cell, name) for name in names}
+
+    def _rows_of(self, cell: Cell) -> list[Row]:
+        step = self._plan.run_of(cell)
+        message = self.failures.get(step.key)
+        if step.key not in self._results and message is None:
+            return []
+        told = self._results.get(step.key, {})
+        row = {
+            "experiment": self.experiment.name,
+            **self._place(cell),
+            "method": cell.config.method,
+            "preset": cell.config.preset,
+            "status": "failed" if message is not None else "done",
+            "message": message,
+            "run": None if message is not None else str(step.folder.relative_to(self._data)),
+            "key": step.key,
+        }
+        return [{**row, "split": split, **told.get(split, {})} for split in SPLITS]
