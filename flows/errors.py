@@ -4,6 +4,8 @@ import errno
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,6 +22,7 @@ WRONG_INPUT = (basrec.errors.InputError, pipeline.errors.InputError)
 UsageError: Any = typer.BadParameter.__mro__[1]
 """What is raised for a wrong call; typer shows it to the world only by this subclass."""
 INTERRUPTED = "interrupted; run again (a training goes on with --resume)"
+GRACE_SECONDS = 10.0
 MACHINE = (basrec.errors.BasrecError, pipeline.errors.PipelineError)
 
 
@@ -27,13 +30,31 @@ class Terminated(KeyboardInterrupt):
     """The process was asked to end; what is half-done is cleared away as after an interrupt."""
 
 
-def end_on_sigterm() -> None:
-    """Let SIGTERM end the process the way an interrupt does."""
+def end_on_sigterm(grace_seconds: float = GRACE_SECONDS) -> None:
+    """Let SIGTERM end the process the way an interrupt does, and both end it for certain.
+
+    Prefect puts handlers of its own in place, and may then wait for its server, which the same
+    signal has ended: so the process leaves by itself after the grace. Folders appear whole or not
+    at all, whenever that is.
+    """
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, end)
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)  # whoever handles the signal
+    threading.Thread(target=_leave_after, args=(told, grace_seconds), daemon=True).start()
+
+
+def _leave_after(told: int, grace_seconds: float) -> None:
+    """Wait for a signal that asks for the end, and leave so much later."""
+    while os.read(told, 1)[0] not in (signal.SIGTERM, signal.SIGINT):
+        pass
+    time.sleep(grace_seconds)
+    print(f"error: {INTERRUPTED}", file=sys.stderr, flush=True)
+    os._exit(130)
 
 
 def exit_code(exc: BaseException) -> int | None:

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -264,3 +265,21 @@ def test_an_interrupt_exits_with_130_and_one_line(
     assert left.value.code == 130
     assert capsys.readouterr().err.startswith("error: interrupted; run again")
     assert exit_code(SystemExit(2)) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_swallows_its_end_leaves_after_the_grace(number: int) -> None:
+    code = (
+        "import signal, time; from flows.errors import end_on_sigterm; end_on_sigterm(0.2)\n"
+        "signal.signal(signal.SIGTERM, lambda *_: None)\n"  # as a library may do
+        "signal.signal(signal.SIGINT, lambda *_: None)\n"
+        "print('ready', flush=True)\n"
+        "while True: time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        told = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert told.startswith("error: interrupted; run again")
