@@ -82,8 +82,9 @@ def train(
 
     options = {"method": method, "preset": preset, "seed": seed, "device": device}
     config = training_config(dataset, backbone, options, set_ or [])
+    stood_before = (out / "manifest.json").exists()
     with training_bar(config.method) as on_epoch:
-        train_stage(
+        manifest = train_stage(
             prepared,
             out,
             config,
@@ -93,6 +94,8 @@ def train(
             on_epoch=on_epoch,
         )
     write_own_report(out)
+    if stood_before and not manifest["reused"]:
+        typer.echo(f"{out}: replaced a run of another config, data or code")
     show_runs([out])
 
 

@@ -93,6 +93,14 @@ def test_single_stages_run_from_what_the_one_before_left(raw: Path, tmp_path: Pa
     assert stages["neighbours"]["config"] == {"similarity": "cosine", "top": 3}
 
 
+def test_a_run_that_replaces_another_says_so(raw: Path, tmp_path: Path) -> None:
+    assert basrec("prepare", raw, "--out", tmp_path / "data").returncode == 0
+    few = ("--method", "base", "--set", "train.stage1.epochs=1", "--out", tmp_path / "run")
+    told = [basrec("train", tmp_path / "data", *few, "--seed", seed) for seed in (1, 1, 2)]
+    assert all(done.returncode == 0 for done in told), told[-1].stderr
+    assert ["replaced a run" in done.stdout for done in told] == [False, False, True]
+
+
 def test_prepare_options_reach_the_protocol(raw: Path, tmp_path: Path) -> None:
     done = basrec(
         "prepare", raw, "--format", "amazon_2014", "--out", tmp_path / "out", "--min-count", 2,
