@@ -95,7 +95,8 @@ def test_single_stages_run_from_what_the_one_before_left(raw: Path, tmp_path: Pa
 
 def test_a_run_that_replaces_another_says_so(raw: Path, tmp_path: Path) -> None:
     assert basrec("prepare", raw, "--out", tmp_path / "data").returncode == 0
-    few = ("--method", "base", "--set", "train.stage1.epochs=1", "--out", tmp_path / "run")
+    few = ("--method", "base", "--set", "train={negatives: any, stage1: {epochs: 1}}")
+    few = (*few, "--out", str(tmp_path / "run"))
     told = [basrec("train", tmp_path / "data", *few, "--seed", seed) for seed in (1, 1, 2)]
     assert all(done.returncode == 0 for done in told), told[-1].stderr
     assert ["replaced a run" in done.stdout for done in told] == [False, False, True]
