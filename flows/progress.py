@@ -27,6 +27,19 @@ def epoch_text(line: dict[str, Any]) -> str:
     return text + ("  best" if line["best"] else "")
 
 
+def told_bars(console: Console) -> Progress:
+    """Make bars whose tasks carry a field `told`, shown behind each."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[told]}"),
+    )
+    return Progress(*columns, console=console)
+
+
 @contextmanager
 def training_bar(name: str) -> Iterator[OnEpoch]:
     """Show the epochs of a run; the bar starts again with the second stage."""
@@ -38,15 +51,7 @@ def training_bar(name: str) -> Iterator[OnEpoch]:
             soft_wrap=True,
         )
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[told]}"),
-    )
-    with Progress(*columns, console=errors) as progress:
+    with told_bars(errors) as progress:
         tasks: dict[int, Any] = {}
 
         def show(line: dict[str, Any]) -> None:

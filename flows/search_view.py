@@ -6,17 +6,12 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
     Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
 )
 from rich.table import Table
 
 from flows.passports import console
-from flows.progress import OnEpoch, epoch_text, errors
+from flows.progress import OnEpoch, epoch_text, errors, told_bars
 from flows.search import Outcome
 from flows.search_config import Search
 from flows.search_results import importances, state_of, top_rows
@@ -96,15 +91,7 @@ def search_view(search: Search) -> Iterator[Lines]:
     if not errors.is_terminal:
         yield Lines(search)
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[told]}"),
-    )
-    with Progress(*columns, console=errors) as progress:
+    with told_bars(errors) as progress:
         yield Bars(search, progress)
 
 

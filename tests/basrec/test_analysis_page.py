@@ -1,6 +1,5 @@
 """The page of an analysis, and the section in the ordinary report."""
 
-import html.parser
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ from basrec.errors import InputError
 from basrec.report import write_report
 from basrec.run_folder import read_history
 from basrec.training import train
+from tests.basrec.pages import Tags
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +36,6 @@ def runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         )
         train(folder, place / name, config)
     return [place / "base", place / "paper", place / "strict"]
-
-
-class Tags(html.parser.HTMLParser):
-    """Collects tags and what they point to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.targets: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.targets += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
 def test_the_page_is_self_contained_and_shows_the_numbers(runs: list[Path], tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The report page."""
 
-import html.parser
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from basrec.evaluation import evaluate
 from basrec.report import metrics_table, run_names, write_own_report, write_report
 from basrec.run_folder import read_config
 from basrec.training import train
+from tests.basrec.pages import Tags
 
 PASSPORT = {
     "steps": [
@@ -46,19 +46,6 @@ def runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         )
         train(folder, place / method, config)
     return [place / "base", place / "basrec"]
-
-
-class Tags(html.parser.HTMLParser):
-    """Collects tags and what they point to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.targets: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.targets += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
 def test_the_page_is_self_contained_and_shows_the_numbers(runs: list[Path], tmp_path: Path) -> None:
