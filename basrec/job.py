@@ -1,6 +1,6 @@
 """What one training job works with, and the checks before it starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,15 +27,14 @@ class Job:
     kernels: Kernels | None
 
 
-def check_config(config: TrainConfig) -> Augmenter:
+def check_config(config: TrainConfig) -> None:
     """Refuse, before any work starts, a config that cannot work on this machine.
 
     Errors: InputError.
     """
     check_backbone(config.model.backbone)
-    augmenter = build_augmenter(config)
+    build_augmenter(config)
     choose_machine(config)
-    return augmenter
 
 
 def choose_machine(config: TrainConfig) -> tuple[torch.device, Kernels | None]:
@@ -45,6 +44,19 @@ def choose_machine(config: TrainConfig) -> tuple[torch.device, Kernels | None]:
     return device, choose_kernels(config.kernels, device, config.train.precision)
 
 
+def resolve_job(config: TrainConfig, prepared: Prepared) -> Job:
+    """Resolve a config for this machine, and check that the data have what its method needs.
+
+    Errors: InputError. The data stay where they are.
+    """
+    device, kernels = choose_machine(config)
+    told = {"device": device.type, "kernels": "compiled" if kernels else "plain"}
+    config = config.model_copy(update=told)
+    augmenter = build_augmenter(config)
+    check_neighbours(augmenter, "neighbours.parquet" in prepared.digests)
+    return Job(config, prepared, augmenter, device, kernels)
+
+
 def open_job(prepared: Path, config: TrainConfig) -> Job:
     """Check the config, read the data and set the threads.
 
@@ -52,12 +64,9 @@ def open_job(prepared: Path, config: TrainConfig) -> Job:
     """
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
-    augmenter = check_config(config)
-    device, kernels = choose_machine(config)
-    told = {"device": device.type, "kernels": "compiled" if kernels else "plain"}
-    config = config.model_copy(update=told)
-    data = read_prepared(prepared).to(device)
-    check_neighbours(augmenter, "neighbours.parquet" in data.digests)
+    check_config(config)
+    job = resolve_job(config, read_prepared(prepared))
+    data = job.prepared.to(job.device)
     if len(examples_of(data, "train")) == 0:
         raise InputError(
             f"{prepared}: no user has the interactions that training needs under the split "
@@ -66,4 +75,4 @@ def open_job(prepared: Path, config: TrainConfig) -> Job:
     for split in HELD_OUT:
         if len(examples_of(data, split)) == 0:
             raise InputError(f"{prepared}: no {split} target under the split {data.split}")
-    return Job(config, data, build_augmenter(config), device, kernels)
+    return replace(job, prepared=data)

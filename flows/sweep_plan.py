@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import basrec.errors
-from basrec.augmentation import check_neighbours
 from basrec.config import TrainConfig
 from basrec.files import read_json
 from basrec.generation import generation_key
-from basrec.job import Job, check_config, choose_machine
+from basrec.job import Job, resolve_job
 from basrec.prepared import Prepared, read_prepared
 from basrec.run_folder import find_finished, run_keys
 from flows.experiment import Cell
@@ -102,14 +101,10 @@ def plan(grid: Iterable[Cell], data: Path) -> Plan:
 
 def _job(cell: Cell, prepared: Prepared) -> Job:
     """Resolve a cell's config for this machine, as training does."""
-    augmenter = check_config(cell.config)
-    device, kernels = choose_machine(cell.config)
-    told = {"device": device.type, "kernels": "compiled" if kernels else "plain"}
     try:
-        check_neighbours(augmenter, "neighbours.parquet" in prepared.digests)
+        return resolve_job(cell.config, prepared)
     except basrec.errors.InputError as exc:
         raise InputError(f"{cell.name}: {exc}") from exc
-    return Job(cell.config.model_copy(update=told), prepared, augmenter, device, kernels)
 
 
 def _before(cell: Cell, job: Job, data: Path) -> Step | None:
