@@ -102,7 +102,7 @@ class TrainConfig(Section):
 
     method: str = "basrec"
     """`base`, or one of the augmenters."""
-    preset: Literal["paper", "reference", "strict"] = "paper"
+    preset: Literal["paper", "reference", "strict", "best"] = "paper"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
     kernels: Literal["auto", "compiled", "plain"] = "auto"

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from basrec.analysis import similarity_over
 from basrec.errors import InputError
-from basrec.run_folder import read_history
 from basrec.statistics import Summary, summarise
 from basrec.sweep_folder import Group, Sweep
 
 SIMILARITY = "similarity"
+KINDS = {"BASRec-I": "single_sequence", "BASRec-O": "cross_sequence"}
+"""Table 6 tells BASRec's kinds of samples apart, which are mixed at the encoder's input and its
+output; this is how we read the two letters, which its caption leaves open."""
 AS_PUBLISHED = {
     "sports": "Sports_and_Outdoors",
     "fmlp": "FMLP-Rec",
@@ -92,7 +93,7 @@ def beside_published(sweep: Sweep, tables: Path) -> list[Beside]:
     if not sweep.published:
         return []
     values = read_table(tables / f"{Path(sweep.published).stem}.csv")
-    metrics = [*sweep.metrics, SIMILARITY]
+    metrics = [*sweep.metrics, SIMILARITY, *map(similarity_of, KINDS.values())]
     found = [(group, metric) for group in sweep.groups for metric in metrics]
     return [
         Beside(group, metric, value, _ours(sweep, group, metric))
@@ -119,8 +120,16 @@ def _entries(row: dict[str, str]) -> list[tuple[tuple[str, str, str, str], str]]
         named = [_plain(row[name]) for name in ("backbone", "method", "dataset")]
         return [((named[0], named[1], named[2], row["metric"]), row["value"])]
     method = _plain(row["method"])
+    metric = SIMILARITY
+    if row["method"] in KINDS:
+        method, metric = _plain("BASRec"), similarity_of(KINDS[row["method"]])
     columns = [(name, value) for name, value in row.items() if name != "method"]
-    return [(("", method, _plain(name), SIMILARITY), value) for name, value in columns]
+    return [(("", method, _plain(name), metric), value) for name, value in columns]
+
+
+def similarity_of(kind: str) -> str:
+    """Name the similarity of one kind of augmented samples."""
+    return f"{SIMILARITY} ({kind.replace('_', ' ')})"
 
 
 def _look_up(values: Values, sweep: Sweep, group: Group, metric: str) -> float | None:
@@ -145,15 +154,17 @@ def _plain(name: str) -> str:
 
 
 def _ours(sweep: Sweep, group: Group, metric: str) -> Summary | None:
-    values = sweep.array(group, metric) if metric != SIMILARITY else similarities(sweep, group)
+    is_similarity = metric.startswith(SIMILARITY)
+    values = similarities(sweep, group, metric) if is_similarity else sweep.array(group, metric)
     return summarise(values) if len(values) else None
 
 
-def similarities(sweep: Sweep, group: Group) -> np.ndarray:
-    """Give each seed's similarity (n,), averaged over training and the kinds of samples."""
-    told = []
-    for cell in sweep.done(group):
-        if cell.run is not None:
-            kinds = similarity_over(read_history(cell.run))["over_training"]
-            told += [kinds.get("mean", next(iter(kinds.values())))] if kinds else []
-    return np.array(told)
+def similarities(sweep: Sweep, group: Group, metric: str) -> np.ndarray:
+    """Give each seed's similarity (n,) over training: of a kind, or the mean over all kinds."""
+    told = [
+        {similarity_of(kind): value for kind, value in cell.similarity.items()}
+        | {SIMILARITY: cell.similarity.get("mean", next(iter(cell.similarity.values())))}
+        for cell in sweep.done(group)
+        if cell.similarity
+    ]
+    return np.array([one[metric] for one in told if metric in one])

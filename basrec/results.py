@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from basrec.analysis import similarity_over
 from basrec.evaluation import read_metrics
 from basrec.files import machine_errors, read_json, write_whole
 from basrec.metrics import CUTS
@@ -41,6 +42,15 @@ TIMINGS = pa.schema(
     ]
 )
 """Grain: a finished cell of the grid."""
+SIMILARITIES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("dataset", "backbone", "variant")),
+        *(("seed", pa.int64()), ("kind", pa.string())),
+        *(("over_training", pa.float64()), ("last_epoch", pa.float64())),
+    ]
+)
+"""Grain: a finished cell of the grid and a kind of augmented samples (their `mean` where there are
+several): cosine similarity of their outputs to those of the originals."""
 COST = "cost.json"
 """What a sweep notes in a run's folder of the memory that it took."""
 
@@ -66,6 +76,15 @@ def read_timings(run: Path) -> Row:
     return told
 
 
+def read_similarities(run: Path) -> list[Row]:
+    """Give, by kind of samples, a finished run's similarities; none where it makes no samples."""
+    told = similarity_over(read_history(run))
+    return [
+        {"kind": kind, "over_training": value, "last_epoch": told["last_epoch"][kind]}
+        for kind, value in told["over_training"].items()
+    ]
+
+
 def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write results.parquet and results.csv, each whole."""
     table = pa.Table.from_pylist(list(rows), RESULTS)
@@ -73,11 +92,20 @@ def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         write_whole(
             folder / "results.parquet", lambda beside: pa.parquet.write_table(table, beside)
         )
-        write_whole(folder / "results.csv", lambda beside: pa.csv.write_csv(table, beside))
+    _write_csv(folder / "results.csv", rows, RESULTS)
 
 
 def write_timings(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write timings.csv whole."""
-    table = pa.Table.from_pylist(list(rows), TIMINGS)
-    with machine_errors(f"{folder}: writing the timings"):
-        write_whole(folder / "timings.csv", lambda beside: pa.csv.write_csv(table, beside))
+    _write_csv(folder / "timings.csv", rows, TIMINGS)
+
+
+def write_similarities(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write similarity.csv whole."""
+    _write_csv(folder / "similarity.csv", rows, SIMILARITIES)
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> None:
+    table = pa.Table.from_pylist(list(rows), schema)
+    with machine_errors(f"{path}: writing it"):
+        write_whole(path, lambda beside: pa.csv.write_csv(table, beside))

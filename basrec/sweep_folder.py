@@ -5,7 +5,7 @@ A cell is a dataset, a backbone, a variant and a seed; a group is a cell without
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from basrec.report import METRICS
 RESULTS = "results.parquet"
 EXPERIMENT = "experiment.yaml"
 TIMINGS = "timings.csv"
+SIMILARITIES = "similarity.csv"
+CELL = ("dataset", "backbone", "variant", "seed")
 PRINTED = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
 """What the paper prints, where the experiment names no metrics."""
 Group = tuple[str, str, str]
@@ -42,6 +44,8 @@ class Cell:
     run: Path | None
     metrics: dict[str, dict[str, float]]
     timing: dict[str, float]
+    similarity: dict[str, float]
+    """To the originals, by kind of augmented samples, averaged over training."""
 
     @property
     def group(self) -> Group:
@@ -112,11 +116,10 @@ def read_sweep(folder: Path) -> Sweep:
     Errors: InputError where a file is missing or is not what the folder promises.
     """
     rows, stated = _read_rows(folder / RESULTS), _read_experiment(folder / EXPERIMENT)
-    timings = _read_timings(folder / TIMINGS)
     try:
-        cells = _cells(folder, rows, timings)
-    except (KeyError, TypeError, ValueError) as exc:
-        raise InputError(f"{folder / RESULTS}: {exc!r} is not as promised; sweep again") from exc
+        cells = _cells(folder, rows, _read_beside(folder))
+    except (KeyError, TypeError, ValueError, csv.Error) as exc:
+        raise InputError(f"{folder}: {exc!r}: tables are not as promised; sweep again") from exc
     variants = _names(stated.get("variants"), (cell.variant for cell in cells))
     baseline = stated.get("baseline") or variants[0]
     if baseline not in variants:
@@ -161,32 +164,39 @@ def _read_experiment(path: Path) -> dict[str, Any]:
     return stated
 
 
-def _read_timings(path: Path) -> dict[tuple[str, ...], dict[str, float]]:
-    """Give the numbers of each cell's row of timings.csv; none where there is no file."""
-    if not path.is_file():
-        return {}
-    told = {}
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            key = tuple(str(row.pop(name)) for name in ("dataset", "backbone", "variant", "seed"))
-            told[key] = {name: float(value) for name, value in row.items() if value}
+Beside = dict[tuple[str, ...], dict[str, dict[str, float]]]
+"""By cell: its row of timings.csv, and its similarities by kind; each may be missing."""
+
+
+def _read_beside(folder: Path) -> Beside:
+    """Read what tables besides the results tell of each cell; none where there is no file."""
+    told: Beside = {}
+    for key, row in _rows_by_cell(folder / TIMINGS):
+        told.setdefault(key, {})["timing"] = {k: float(value) for k, value in row.items() if value}
+    for key, row in _rows_by_cell(folder / SIMILARITIES):
+        kinds = told.setdefault(key, {}).setdefault("similarity", {})
+        kinds[row["kind"]] = float(row["over_training"])
     return told
 
 
-def _cells(
-    folder: Path,
-    rows: Sequence[dict[str, Any]],
-    timings: dict[tuple[str, ...], dict[str, float]],
-) -> list[Cell]:
+def _rows_by_cell(path: Path) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
+    """Give each row of a table and the cell that it tells of."""
+    if not path.is_file():
+        return
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            yield tuple(str(row.pop(name)) for name in CELL), row
+
+
+def _cells(folder: Path, rows: Sequence[dict[str, Any]], beside: Beside) -> list[Cell]:
     """Gather the rows of each cell, one a split."""
     parts: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        key = (row["dataset"], row["backbone"], row["variant"], str(row["seed"]))
-        parts.setdefault(key, []).append(row)
-    return [_cell(folder, told, timings.get(key, {})) for key, told in parts.items()]
+        parts.setdefault(tuple(str(row[name]) for name in CELL), []).append(row)
+    return [_cell(folder, told, beside.get(key, {})) for key, told in parts.items()]
 
 
-def _cell(folder: Path, rows: list[dict[str, Any]], timing: dict[str, float]) -> Cell:
+def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, dict[str, float]]) -> Cell:
     first = rows[0]
     is_done = all(row["status"] == "done" for row in rows)
     return Cell(
@@ -200,7 +210,8 @@ def _cell(folder: Path, rows: list[dict[str, Any]], timing: dict[str, float]) ->
         message=str(first.get("message") or ""),
         run=_run_of(folder, first.get("run")) if is_done else None,
         metrics={row["split"]: _numbers(row) for row in rows} if is_done else {},
-        timing=timing,
+        timing=beside.get("timing", {}),
+        similarity=beside.get("similarity", {}),
     )
 
 

@@ -78,6 +78,9 @@ def resolve_values(user: Values, dataset: str | None = None, name: str | None = 
     """Resolve what a user has set; `name` names a run that says no name and no dataset."""
     if "training" in user:  # our own name for the sections below it; users write them flat
         raise InputError("config key 'training' is not known; write its keys without it")
+    preset = user.get("preset", "paper")
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise InputError(f"preset = {preset!r} is not known; known: {', '.join(PRESETS)}")
     chosen = dataset or user.get("dataset")
     known: Values = {}
     if chosen:
@@ -90,11 +93,8 @@ def resolve_values(user: Values, dataset: str | None = None, name: str | None = 
             "published": entry.published,
             "data": entry.data,
             "neighbours": entry.neighbours,
-            **entry.settings.get(str(backbone), {}),
+            **entry.settings_for(preset, str(backbone)),
         }
-    preset = user.get("preset", known.get("preset", "paper"))
-    if not isinstance(preset, str) or preset not in PRESETS:
-        raise InputError(f"preset = {preset!r} is not known; known: {', '.join(PRESETS)}")
     values = merge(merge(PRESETS[preset], known), user)
     values.setdefault("name", name)
     values["training"] = {key: values.pop(key) for key in TRAIN_KEYS if key in values}

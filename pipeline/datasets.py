@@ -15,7 +15,8 @@ class DatasetConfig(BaseModel):
     """One file of configs/datasets/.
 
     `data` and `neighbours` are sections of the config; `settings` holds, for each backbone, the
-    published overrides of the training sections.
+    published overrides of the training sections, and `best` those of the preset of that name, which
+    takes none of the published ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +33,11 @@ class DatasetConfig(BaseModel):
     data: dict[str, Any] = {}
     neighbours: dict[str, Any] = {}
     settings: dict[str, dict[str, Any]] = {}
+    best: dict[str, dict[str, Any]] = {}
+
+    def settings_for(self, preset: str, backbone: str) -> dict[str, Any]:
+        """Give what this dataset sets under a preset for a backbone."""
+        return (self.best if preset == "best" else self.settings).get(backbone, {})
 
 
 @cache

@@ -93,6 +93,7 @@ def sweep(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place.mkdir(parents=True)
     columns = "seconds,seconds_per_epoch_stage1,seconds_per_epoch_stage2,peak_memory_mib"
     rows, times = [], [f"dataset,backbone,variant,seed,{columns}"]
+    similar = ["dataset,backbone,variant,seed,kind,over_training,last_epoch"]
     for variant in VARIANTS:
         for seed in SEEDS:
             cell = {"experiment": "tiny", "dataset": "beauty", "backbone": "sasrec"}
@@ -106,8 +107,13 @@ def sweep(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             cell |= {"status": "done", "message": None, "run": run}
             rows += [cell | {"split": s, **metrics[s]} for s in ("validation", "test")]
             times.append(f"beauty,sasrec,{variant},{seed},{1.5 * seed},0.25,,100.5")
+            if variant == "BASRec":
+                told = (f"single_sequence,0.{seed}", f"cross_sequence,0.{seed + 4}")
+                similar += [f"beauty,sasrec,{variant},{seed},{one},0.9" for one in told]
+                similar += [f"beauty,sasrec,{variant},{seed},mean,0.{seed + 2},0.9"]
     write_sweep_files(place, rows)
     (place / "timings.csv").write_text("\n".join(times) + "\n")
+    (place / "similarity.csv").write_text("\n".join(similar) + "\n")
     return place
 
 

@@ -97,8 +97,23 @@ def test_the_published_tables_are_whole() -> None:
 def test_similarity_stands_beside_table_6(sweep: Path, tmp_path: Path) -> None:
     rows = [row("BASRec", 1, 0.1, method="basrec")]
     write_sweep_files(tmp_path, rows, published="table6")
-    (one,) = [b for b in beside_published(read_sweep(tmp_path), PUBLISHED)]
-    assert one.ours is None and one.published == 0.9152  # no run folder, no value of ours
+    told = beside_published(read_sweep(tmp_path), PUBLISHED)
+    assert [(one.metric, one.published) for one in told] == [
+        ("similarity", 0.9152),
+        ("similarity (single sequence)", 0.9083),
+        ("similarity (cross sequence)", 0.9239),
+    ]
+    assert all(one.ours is None for one in told)  # no table beside the results, no value of ours
+    columns = "dataset,backbone,variant,seed,kind,over_training,last_epoch"
+    lines = [f"beauty,sasrec,BASRec,1,{one},0.9" for one in ("mean,0.7", "single_sequence,0.6")]
+    (tmp_path / "similarity.csv").write_text("\n".join([columns, *lines]))
+    mean, single, cross = beside_published(read_sweep(tmp_path), PUBLISHED)
+    assert mean.ours is not None and mean.ours.mean == 0.7
+    assert single.ours is not None and single.ours.mean == 0.6
+    assert cross.ours is None
+    (tmp_path / "similarity.csv").write_text("\n".join([columns, "beauty,sasrec,BASRec,1,mean,,"]))
+    with pytest.raises(InputError, match="tables are not as promised"):
+        read_sweep(tmp_path)
 
 
 def test_signs_are_escaped() -> None:

@@ -126,6 +126,11 @@ def test_a_failing_cell_is_listed_and_does_not_stop_the_rest(
     timings = list(csv.DictReader((place / "one/sweeps/mine/timings.csv").open()))
     assert [row["variant"] for row in timings] == ["BASRec", "Base"]
     assert all(float(row["peak_memory_mib"]) > 50 for row in timings)
+    similar = list(csv.DictReader((place / "one/sweeps/mine/similarity.csv").open()))
+    assert {row["variant"] for row in similar} == {"BASRec"}  # base makes no samples
+    assert [row["kind"] for row in similar] == ["single_sequence", "cross_sequence", "mean"]
+    told = [float(row["over_training"]) for row in similar]
+    assert told[2] == pytest.approx((told[0] + told[1]) / 2) and 0 < told[0] < 1
 
 
 def test_the_results_are_read_by_polars_duckdb_and_arrow(

@@ -7,7 +7,7 @@ import pytest
 from basrec.presets import PRESETS
 from flows.config import RunConfig, all_keys, merge, parse_overrides, resolve
 from flows.run import training_config
-from pipeline.datasets import known_datasets
+from pipeline.datasets import known_datasets, load_dataset
 from pipeline.errors import InputError
 
 
@@ -36,6 +36,22 @@ def test_later_wins(tmp_path: Path) -> None:
 def test_the_backbone_picks_the_published_settings() -> None:
     values = training_config("beauty", "sasrec", {"preset": "reference"}, [])
     assert (values.augmentation.pairs, values.model.dropout) == (2, 0.1)
+
+
+def test_best_takes_its_own_settings_in_place_of_the_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = load_dataset("beauty").model_copy(
+        update={"best": {"sasrec": {"train": {"negative_count": 77}}}}
+    )
+    monkeypatch.setattr("flows.config.load_dataset", lambda name: entry)
+    own = training_config("beauty", "sasrec", {"preset": "best"}, [])
+    assert own.train.loss == "sampled_softmax"  # preset
+    assert own.train.negative_count == 77  # dataset over preset
+    assert own.train.stage2.first_validation == 1  # the published 102 is left out
+    other = training_config("beauty", "gru4rec", {"preset": "best"}, [])
+    assert other.train.negative_count == 1024  # nothing told for this backbone
+    assert training_config("beauty", "sasrec", {"preset": "paper"}, []).train.negative_count == 1
 
 
 def test_the_name_of_a_file_names_the_run(tmp_path: Path) -> None:
