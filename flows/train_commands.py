@@ -12,7 +12,7 @@ Overrides = Annotated[
 ]
 PreparedFolder = Annotated[Path, typer.Argument(help="A prepared folder.")]
 Backbone = Annotated[str | None, typer.Option(help="sasrec, gru4rec, nextitnet or fmlp.")]
-Preset = Annotated[str | None, typer.Option(help="paper, reference or strict.")]
+Preset = Annotated[str | None, typer.Option(help="paper, reference, strict or best.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same weights.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Dataset = Annotated[
