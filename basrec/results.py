@@ -3,7 +3,7 @@
 No times are in it, so that equal runs give equal bytes; those have a table of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,15 @@ SIMILARITIES = pa.schema(
 )
 """Grain: a finished cell of the grid and a kind of augmented samples (their `mean` where there are
 several): cosine similarity of their outputs to those of the originals."""
+WATCHED = ("HR@10", "NDCG@10", "NDCG@20")
+HISTORY = pa.schema(
+    [
+        *((name, pa.string()) for name in ("dataset", "backbone", "variant")),
+        *((name, pa.int64()) for name in ("seed", "stage", "epoch")),
+        *((name, pa.float64()) for name in ("loss", *WATCHED)),
+    ]
+)
+"""Grain: an epoch of a finished cell; its summed training loss and what validation came to."""
 COST = "cost.json"
 """What a sweep notes in a run's folder of the memory that it took."""
 
@@ -63,7 +72,7 @@ def read_results(run: Path) -> dict[str, Row]:
     return {split: {**metrics[split], **epochs} for split in ("validation", "test")}
 
 
-def read_timings(run: Path) -> Row:
+def read_timings(run: Path) -> list[Row]:
     """Give the seconds of a finished run's training, and its memory where it was noted."""
     history = read_history(run)
     told: Row = {"seconds": read_json(run / "manifest.json")["seconds"]}
@@ -73,7 +82,7 @@ def read_timings(run: Path) -> Row:
         told[f"seconds_per_epoch_stage{stage}"] = mean
     if (run / COST).exists():
         told |= read_json(run / COST)
-    return told
+    return [told]
 
 
 def read_similarities(run: Path) -> list[Row]:
@@ -82,6 +91,15 @@ def read_similarities(run: Path) -> list[Row]:
     return [
         {"kind": kind, "over_training": value, "last_epoch": told["last_epoch"][kind]}
         for kind, value in told["over_training"].items()
+    ]
+
+
+def read_epochs(run: Path) -> list[Row]:
+    """Give the learning curve of a finished run."""
+    return [
+        {name: line[name] for name in ("stage", "epoch", "loss")}
+        | {name: (line["validation"] or {}).get(name) for name in WATCHED}
+        for line in read_history(run)
     ]
 
 
@@ -95,17 +113,20 @@ def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     _write_csv(folder / "results.csv", rows, RESULTS)
 
 
-def write_timings(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write timings.csv whole."""
-    _write_csv(folder / "timings.csv", rows, TIMINGS)
-
-
-def write_similarities(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write similarity.csv whole."""
-    _write_csv(folder / "similarity.csv", rows, SIMILARITIES)
+def write_beside(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write one of the tables beside the results whole."""
+    _write_csv(folder / name, rows, BESIDE[name][0])
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> None:
     table = pa.Table.from_pylist(list(rows), schema)
     with machine_errors(f"{path}: writing it"):
         write_whole(path, lambda beside: pa.csv.write_csv(table, beside))
+
+
+BESIDE: dict[str, tuple[pa.Schema, Callable[[Path], list[Row]]]] = {
+    "timings.csv": (TIMINGS, read_timings),
+    "similarity.csv": (SIMILARITIES, read_similarities),
+    "history.csv": (HISTORY, read_epochs),
+}
+"""The tables of finished cells beside the results: columns, and what reads a run's rows."""

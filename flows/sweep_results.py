@@ -6,14 +6,7 @@ from typing import Any
 import yaml
 
 from basrec.files import machine_errors, write_whole
-from basrec.results import (
-    read_results,
-    read_similarities,
-    read_timings,
-    write_results,
-    write_similarities,
-    write_timings,
-)
+from basrec.results import BESIDE, read_results, write_beside, write_results
 from flows.experiment import Cell, Experiment
 from flows.sweep_plan import Plan
 
@@ -30,14 +23,13 @@ class Ledger:
         self.failures: dict[str, str] = {}
         self._grid, self._plan, self._data = grid, planned, data
         self._results: dict[str, Row] = {}
-        self._timings: dict[str, list[Row]] = {}
-        self._similarities: dict[str, list[Row]] = {}
+        self._beside: dict[str, dict[str, list[Row]]] = {}
 
     def done(self, key: str) -> None:
         """Take in the run with this key."""
         folder = self._plan.steps[key].folder
-        self._results[key], self._timings[key] = read_results(folder), [read_timings(folder)]
-        self._similarities[key] = read_similarities(folder)
+        self._results[key] = read_results(folder)
+        self._beside[key] = {name: read(folder) for name, (_, read) in BESIDE.items()}
 
     def failed(self, key: str, message: str) -> None:
         """Note why there is no run with this key."""
@@ -53,8 +45,8 @@ class Ledger:
     def write(self) -> None:
         """Write the tables of all that is known."""
         write_results(self.folder, self.rows())
-        write_timings(self.folder, self._of_finished(self._timings))
-        write_similarities(self.folder, self._of_finished(self._similarities))
+        for name in BESIDE:
+            write_beside(self.folder, name, self._of_finished(name))
 
     def rows(self) -> list[Row]:
         """Give a row for each cell that is over and each split."""
@@ -65,12 +57,12 @@ class Ledger:
         told = [(cell.name, self.failures.get(self._plan.keys[cell.name])) for cell in self._grid]
         return [(name, message) for name, message in told if message is not None]
 
-    def _of_finished(self, told: dict[str, list[Row]]) -> list[Row]:
-        """Give what is told of each finished cell, beside its place."""
+    def _of_finished(self, name: str) -> list[Row]:
+        """Give the rows of a table beside the results, each with the cell that it tells of."""
         return [
             self._place(cell) | row
             for cell in self._grid
-            for row in told.get(self._plan.keys[cell.name], [])
+            for row in self._beside.get(self._plan.keys[cell.name], {}).get(name, [])
         ]
 
     def _place(self, cell: Cell) -> Row:

@@ -126,6 +126,10 @@ def test_a_failing_cell_is_listed_and_does_not_stop_the_rest(
     timings = list(csv.DictReader((place / "one/sweeps/mine/timings.csv").open()))
     assert [row["variant"] for row in timings] == ["BASRec", "Base"]
     assert all(float(row["peak_memory_mib"]) > 50 for row in timings)
+    epochs = list(csv.DictReader((place / "one/sweeps/mine/history.csv").open()))
+    assert [row["stage"] for row in epochs if row["variant"] == "BASRec"] == ["1"] * 10 + ["2"] * 20
+    best = max(float(row["NDCG@20"]) for row in epochs if row["variant"] == "Base")
+    assert best == pytest.approx(float(rows[4]["NDCG@20"]))  # the weights that are kept
     similar = list(csv.DictReader((place / "one/sweeps/mine/similarity.csv").open()))
     assert {row["variant"] for row in similar} == {"BASRec"}  # base makes no samples
     assert [row["kind"] for row in similar] == ["single_sequence", "cross_sequence", "mean"]
