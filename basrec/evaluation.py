@@ -30,10 +30,15 @@ def measure(
 
 
 def evaluate(
-    run: Path, split: Split = "test", prepared: Path | None = None, device: str | None = None
+    run: Path,
+    split: Split = "test",
+    prepared: Path | None = None,
+    device: str | None = None,
+    rules: EvaluationConfig | None = None,
 ) -> dict[str, float]:
     """Evaluate a finished run, on the prepared folder it was trained on or on another one.
 
+    `rules` judge in place of the run's own.
     Errors: InputError where the weights do not fit the folder's items, or its split is another.
     """
     config, trained_on = read_config(run)
@@ -46,7 +51,7 @@ def evaluate(
             f"{rule['rule']}, so that test targets may be what it was trained on"
         )
     model = load_recommender(run, config, data.num_items, where)
-    return measure(model, data, split, config.evaluation)
+    return measure(model, data, split, rules or config.evaluation)
 
 
 def load_recommender(

@@ -106,16 +106,29 @@ def evaluate(
         Path | None, typer.Option(help="Another prepared folder than the run's own.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    seen: Annotated[
+        str | None, typer.Option(help="Judge by another rule for seen items: mask, zero or keep.")
+    ] = None,
+    ties: Annotated[
+        str | None, typer.Option(help="And for ties: pessimistic, optimistic or mean.")
+    ] = None,
 ) -> None:
     """Rank all items for every user and print the metrics as JSON."""
     import json
 
+    from basrec.config import EvaluationConfig
     from basrec.evaluation import evaluate as evaluate_stage
+    from basrec.run_folder import read_config
+    from flows.config import build
     from pipeline.errors import InputError
 
     if split not in ("test", "validation"):
         raise InputError(f"--split {split!r}: write test or validation")
-    typer.echo(json.dumps(evaluate_stage(run_folder, split, prepared, device), indent=2))  # type: ignore[arg-type]
+    own = read_config(run_folder)[0].evaluation.model_dump()
+    given = {name: value for name, value in (("seen", seen), ("ties", ties)) if value is not None}
+    rules = build(EvaluationConfig, own | given)
+    told = evaluate_stage(run_folder, split, prepared, device, rules)  # type: ignore[arg-type]
+    typer.echo(json.dumps(told, indent=2))
 
 
 def report(

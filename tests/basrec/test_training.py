@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from basrec import checkpoint, stages
-from basrec.config import TrainConfig
+from basrec.config import EvaluationConfig, TrainConfig
 from basrec.errors import InputError, MachineError
 from basrec.evaluation import evaluate
 from basrec.files import digest_file
@@ -63,6 +63,8 @@ def test_a_run_folder_holds_what_is_promised(folder: Path, tmp_path: Path) -> No
     assert set(lines[-1]["losses"]) == {"main", "single_sequence", "cross_sequence"}
     assert yaml.safe_load((run / "config.yaml").read_text())["train"]["stage1"]["epochs"] == 3
     assert evaluate(run, "test") == metrics["test"]
+    other = evaluate(run, "test", rules=EvaluationConfig(seen="keep"))
+    assert other != metrics["test"]  # the user's own items rank too now
     assert not (tmp_path / "run.partial").exists()
 
 

@@ -104,8 +104,13 @@ def test_flows_run_alone(place: Path, first: subprocess.CompletedProcess[str]) -
     for flow in ("prepare", "neighbours", "train", "evaluate"):
         done = run(place, "--flow", flow)
         assert "error" not in done.stderr
-    told = basrec(place, "evaluate", "data/runs/sample/base-sasrec-paper-seed1").stdout
-    assert json.loads(told)["NDCG@10"] > 0
+    base = "data/runs/sample/base-sasrec-paper-seed1"
+    told = json.loads(basrec(place, "evaluate", base).stdout)
+    assert told["NDCG@10"] > 0
+    assert json.loads(basrec(place, "evaluate", base, "--seen", "zero").stdout) != told
+    assert json.loads(basrec(place, "evaluate", base, "--ties", "optimistic").stdout) == told
+    wrong = basrec(place, "evaluate", base, "--seen", "half", check=False)
+    assert wrong.returncode == 2 and "'seen' = 'half'" in wrong.stderr
 
 
 def test_a_failing_flow_tells_one_line_and_exits_with_2(place: Path) -> None:
