@@ -50,8 +50,13 @@ def _value(schema: Schema) -> Schema:
     schema = {name: value for name, value in schema.items() if name != "default"}
     choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) == 1:
-        return schema | choices[0]
-    return schema | ({"anyOf": choices} if choices else {})
+        schema |= choices[0]
+    elif choices:
+        schema["anyOf"] = choices
+    if schema.get("type") == "boolean":  # the form would send false for a switch left alone
+        del schema["type"]
+        schema["enum"] = [True, False]
+    return schema
 
 
 def _default(field: FieldInfo) -> str:
