@@ -42,7 +42,7 @@ def show_passport(name: str, passport: dict[str, Any]) -> None:
 
 
 class TrainingProgress:
-    """How far a training is, as an artifact that is there from its first epoch on."""
+    """How far the present stage of a training is, as an artifact from its first epoch on."""
 
     def __init__(self, name: str) -> None:
         self._key, self._name = artifact_key("progress", name), name
@@ -50,9 +50,9 @@ class TrainingProgress:
         self._shown_at = -EVERY_SECONDS
 
     def epoch(self, line: dict[str, Any]) -> None:
-        """Show an epoch, not more often than every few seconds; a stage's last one always."""
-        is_last, now = line["epoch"] == line["epochs"], time.monotonic()
-        if not is_last and now - self._shown_at < EVERY_SECONDS:
+        """Show an epoch, not more often than every few seconds."""
+        now = time.monotonic()
+        if now - self._shown_at < EVERY_SECONDS:
             return
         self._shown_at = now
         share = round(100 * line["epoch"] / line["epochs"], 1)
@@ -63,10 +63,19 @@ class TrainingProgress:
         else:
             update_progress_artifact(self._artifact, share, description=told)
 
+    def done(self) -> None:
+        """Show the end, which early stopping may bring before the last epoch."""
+        if self._artifact is not None:
+            update_progress_artifact(self._artifact, 100.0, description=f"{self._name}: done")
+
 
 def show_curve(name: str, epochs: Rows) -> None:
     """Show the epochs of a finished training as a table: loss and validation."""
-    create_table_artifact(epochs, key=artifact_key("curve", name), description="Learning curve")
+    rows = [
+        {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+        for row in epochs
+    ]
+    create_table_artifact(rows, key=artifact_key("curve", name), description="Learning curve")
 
 
 def show_metrics(name: str, rows: Rows) -> None:

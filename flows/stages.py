@@ -165,6 +165,7 @@ def train_task(
             generated=generated,
             on_epoch=on_epoch,
         )
+    progress.done()
     write_own_report(out)
     show_curve(shown_as, read_epochs(out))
     return _told(f"train {method}", manifest | {"folder": str(out)})
