@@ -1,5 +1,6 @@
 """`basrec serve`, whole: what is deployed, schedules that fire, and an end that leaves nothing."""
 
+import json
 import os
 import signal
 import subprocess
@@ -132,8 +133,10 @@ def test_a_cron_schedule_and_one_of_seconds_fire(served: Serving) -> None:
     cron, often = (found[name]["id"] for name in ("rebuild_flow/nightly", "prepare_flow/yelp"))
     asked = {"active": True, "parameters": {"config": SMALL, "data": str(served.data)}}
     every_minute = {"cron": "* * * * *", "timezone": "UTC"}
-    for deployment, schedule in ((often, {"interval": 20}), (cron, every_minute)):
-        served.ask(f"/deployments/{deployment}/schedules", [{**asked, "schedule": schedule}])
+    made = []
+    for deployment, when in ((often, {"interval": 20}), (cron, every_minute)):
+        place = f"/deployments/{deployment}/schedules"
+        made += [f"{place}/{one['id']}" for one in served.ask(place, [asked | {"schedule": when}])]
 
     def fired(deployment: str) -> list[Any]:
         runs = served.runs(deployment)
@@ -142,11 +145,17 @@ def test_a_cron_schedule_and_one_of_seconds_fire(served: Serving) -> None:
         return [run for run in ended if run["state_name"] == "Completed"]
 
     until(lambda: fired(cron) and len(fired(often)) > 1, 300)
+    for schedule in made:
+        httpx.delete(f"{served.api}{schedule}").raise_for_status()
     (first, *_) = fired(cron)
     assert first["expected_start_time"].endswith(":00Z")  # on the minute
     assert first["created_by"]["type"] == "SCHEDULE"
     assert len(fired(often)) > 1
     assert (served.data / "runs" / "sample" / "report.html").is_file()
+    artifacts = {one["key"]: one for one in served.ask("/artifacts/latest/filter", {})}
+    assert artifacts["progress-sample-basrec"]["data"] == 100
+    curve = json.loads(artifacts["curve-sample-basrec"]["data"])
+    assert [(row["stage"], row["epoch"]) for row in curve] == [(1, 1), (2, 1)]
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")
