@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := basrec pipeline flows
 
-.PHONY: run quick test check format clean help
+.PHONY: run quick serve test check format clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,6 +14,9 @@ run: $(STAMP)  ## the main job on the embedded sample: prepare, train, evaluate,
 
 quick: $(STAMP)  ## a small sweep on the embedded sample, some minutes on two cores
 	$(BIN)/basrec sweep quick
+
+serve: $(STAMP)  ## a Prefect server with UI and a worker on this machine, everything deployed
+	$(BIN)/basrec serve
 
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest --numprocesses auto

@@ -120,5 +120,24 @@ def download(
     typer.echo(path)
 
 
+@app.command()
+def serve(
+    data: DataFolder = Path("data"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where on loopback.")] = 4200,
+    jobs: Annotated[int, typer.Option(min=1, help="Flow runs at once.")] = 2,
+    redeploy: Annotated[
+        bool,
+        typer.Option("--redeploy", help="Deploy anew what is deployed; changes in the UI go."),
+    ] = False,
+) -> None:
+    """Start a Prefect server with UI and a worker on this machine, everything deployed.
+
+    Its database and logs are in the data folder, and found again by the next start.
+    """
+    from flows.serve import serve as serve_all
+
+    serve_all(data, port, jobs, redeploy)
+
+
 for command in (*DATA_COMMANDS, *TRAIN_COMMANDS, search, sweep):
     app.command()(command)

@@ -9,6 +9,7 @@ from prefect import flow
 from flows.artifacts import show_metrics, show_passport, show_report
 from flows.config import RunConfig
 from flows.folders import Folders
+from flows.forms import Config
 from flows.stages import (
     details_task,
     evaluate_task,
@@ -27,8 +28,8 @@ from pipeline.files import read_json
 Record = dict[str, Any]
 
 
-@flow(name="prepare", validate_parameters=False)
-def prepare_flow(config: RunConfig, data: Path = Path("data")) -> None:
+@flow(name="prepare")
+def prepare_flow(config: Config, data: Path = Path("data")) -> None:
     """Raw dump to prepared folder, neighbours and checks included."""
     folders = Folders(data, config.name)
     if not config.raw and config.dataset == "sample":
@@ -42,15 +43,15 @@ def prepare_flow(config: RunConfig, data: Path = Path("data")) -> None:
     show_passport(config.name, read_json(folders.prepared / "passport.json"))
 
 
-@flow(name="neighbours", validate_parameters=False)
-def neighbours_flow(config: RunConfig, data: Path = Path("data")) -> None:
+@flow(name="neighbours")
+def neighbours_flow(config: Config, data: Path = Path("data")) -> None:
     """Neighbours of a prepared folder, and its checks."""
     neighbours_task(config, data)
     validate_task(config, data)
 
 
-@flow(name="train", validate_parameters=False)
-def train_flow(config: RunConfig, data: Path = Path("data")) -> list[Path]:
+@flow(name="train")
+def train_flow(config: Config, data: Path = Path("data")) -> list[Path]:
     """Train every method of the config; stage 1 is trained once for all that share it."""
     from basrec.augmentation import build_augmenter
 
@@ -68,8 +69,8 @@ def train_flow(config: RunConfig, data: Path = Path("data")) -> list[Path]:
     return runs
 
 
-@flow(name="evaluate", validate_parameters=False)
-def evaluate_flow(config: RunConfig, data: Path = Path("data")) -> Path:
+@flow(name="evaluate")
+def evaluate_flow(config: Config, data: Path = Path("data")) -> Path:
     """Measure every finished run of the config and write the report."""
     from basrec.report import metrics_table
 
@@ -83,8 +84,8 @@ def evaluate_flow(config: RunConfig, data: Path = Path("data")) -> Path:
     return Path(report)
 
 
-@flow(name="rebuild", validate_parameters=False)
-def rebuild_flow(config: RunConfig, data: Path = Path("data")) -> Path:
+@flow(name="rebuild")
+def rebuild_flow(config: Config, data: Path = Path("data")) -> Path:
     """All of it: raw dump to report. What has not changed is not done again."""
     prepare_flow(config, data)
     train_flow(config, data)

@@ -30,15 +30,13 @@ def quieten_prefect() -> None:
 def run_flow(name: str, config: RunConfig, data: Path) -> None:
     """Run one of the flows and print its result."""
     quieten_prefect()
-    from basrec.job import check_config
     from flows.passports import show_passport_table
     from flows.rebuild import FLOWS
     from flows.show import show_result
 
     if name not in FLOWS:
         raise InputError(f"--flow {name!r} is not known; known: {', '.join(FLOWS)}")
-    for method in config.methods:
-        check_config(config.for_method(method))
+    check_methods(config)
     FLOWS[name](config, data)
     if name in ("rebuild", "evaluate", "train"):
         show_result(config, data, with_report=name != "train")
@@ -46,6 +44,14 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
         from flows.folders import Folders
 
         show_passport_table(Folders(data, config.name).prepared)
+
+
+def check_methods(config: RunConfig) -> None:
+    """Refuse, before any work starts, a method that cannot work on this machine."""
+    from basrec.job import check_config
+
+    for method in config.methods:
+        check_config(config.for_method(method))
 
 
 def training_config(

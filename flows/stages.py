@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
+from flows.artifacts import TrainingProgress, show_curve
 from flows.config import RunConfig
 from flows.folders import Folders
 from flows.progress import errors, stage_spinner, training_bar
@@ -142,11 +143,19 @@ def train_task(
 ) -> State[Record]:
     """Train one method; a killed run goes on where it was."""
     from basrec.report import write_own_report
+    from basrec.results import read_epochs
     from basrec.training import train
 
     folders = Folders(data, config.name)
     out = folders.run(config, method)
-    with training_bar(method) as on_epoch:
+    shown_as = f"{config.name}-{method}"
+    progress = TrainingProgress(shown_as)
+    with training_bar(method) as show_bar:
+
+        def on_epoch(line: Record) -> None:
+            show_bar(line)
+            progress.epoch(line)
+
         manifest = train(
             folders.prepared,
             out,
@@ -156,7 +165,9 @@ def train_task(
             generated=generated,
             on_epoch=on_epoch,
         )
+    progress.done()
     write_own_report(out)
+    show_curve(shown_as, read_epochs(out))
     return _told(f"train {method}", manifest | {"folder": str(out)})
 
 

@@ -12,17 +12,16 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from basrec.errors import MachineError
 from flows.children import Children
 from flows.errors import one_line
-from flows.experiment import Cell, Experiment, run_config
-from flows.folders import Folders
+from flows.experiment import run_config
 from flows.rebuild import prepare_flow
 from flows.sweep_artifacts import SweepArtifacts
 from flows.sweep_board import Board
 from flows.sweep_plan import Step, is_finished, plan
+from flows.sweep_request import SweepRequest, check_prepared, default_jobs, is_prepared
 from flows.sweep_results import Ledger
 
 REFRESH_SECONDS = 0.5
@@ -47,27 +46,15 @@ def cell_task(name: str, order: dict[str, Any], children: Children, board: Board
     children.run(order, lambda line: board.epoch(name, line))
 
 
-def run_sweep(
-    experiment: Experiment, grid: list[Cell], chosen: list[Cell], data: Path, jobs: int
-) -> Ledger:
-    """Run the flow, with so many processes at once, and give the results.
-
-    Errors: CellsFailed after all else is done.
-    """
-    runner: Any = ThreadPoolTaskRunner(max_workers=jobs)
-    sweep: Any = sweep_flow.with_options(task_runner=runner)
-    ledger: Ledger = sweep(experiment, grid, chosen, data, jobs)
-    return ledger
-
-
-@flow(name="sweep", flow_run_name="sweep-{experiment.name}", validate_parameters=False)
-def sweep_flow(
-    experiment: Experiment, grid: list[Cell], chosen: list[Cell], data: Path, jobs: int
-) -> Ledger:
+@flow(name="sweep", flow_run_name="sweep-{request.name}")
+def sweep_flow(request: SweepRequest, data: Path = Path("data")) -> Ledger:
     """Train what is missing of the chosen cells; the results tell of all cells that are done.
 
     Errors: CellsFailed after all else is done.
     """
+    experiment, grid, chosen = request.cells(data)
+    check_prepared(chosen, data)
+    jobs = request.jobs or default_jobs(chosen)
     if any(cell.dataset == "sample" for cell in chosen) and not is_prepared("sample", data):
         prepare_flow(run_config("sample", {}), data)
     grid = [cell for cell in grid if is_prepared(cell.dataset, data)]
@@ -97,12 +84,6 @@ def sweep_flow(
             f"{failed} of {len(chosen)} cells failed; run again to try them again", ledger
         )
     return ledger
-
-
-def is_prepared(name: str, data: Path) -> bool:
-    """Tell whether a dataset is prepared, neighbours included for the sample."""
-    prepared = Folders(data, name).prepared
-    return (prepared / ("neighbours.parquet" if name == "sample" else "sequences.parquet")).exists()
 
 
 class _Sweep:

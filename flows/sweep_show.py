@@ -10,8 +10,8 @@ from rich.table import Table
 
 from flows.experiment import Cell, Experiment
 from flows.passports import console
-from flows.sweep import is_prepared
 from flows.sweep_plan import is_finished, plan
+from flows.sweep_request import is_prepared
 from flows.sweep_results import Ledger
 
 Row = dict[str, Any]

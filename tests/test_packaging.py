@@ -17,5 +17,6 @@ def test_the_wheel_holds_packages_sql_and_configs(tmp_path: Path) -> None:
         assert f"pipeline/{path.relative_to(ROOT)}" in names
     for path in (ROOT / "basrec" / "kernels" / "source").iterdir():
         assert str(path.relative_to(ROOT)) in names
+    assert "pipeline/prefect.yaml" in names
     assert {"flows/cli.py", "basrec/templates/report.html.j2", "pipeline/core.py"} <= names
     assert not any(name.startswith(("tests/", "data/", "sql/")) for name in names)

@@ -11,12 +11,17 @@ import httpx
 import pytest
 
 
+def free_port() -> int:
+    """Give a port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a real Prefect server on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "PREFECT_HOME": str(tmp_path_factory.mktemp("server")),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

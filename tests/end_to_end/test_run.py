@@ -145,6 +145,8 @@ def test_a_server_sees_runs_states_and_artifacts(
     assert kinds == {
         "passport-sample": "table",
         "protocol-sample": "markdown",
+        "curve-sample-base": "table",
+        "curve-sample-basrec": "table",
         "metrics-sample": "table",
         "report-sample": "markdown",
     }

@@ -50,6 +50,7 @@ def assert_told(done: subprocess.CompletedProcess[str], code: int, told: str) ->
         ("sample", "--rows --seed --out"),
         ("datasets", "NAME"),
         ("download", "--data"),
+        ("serve", "--data --port --jobs --redeploy"),
     ],
 )
 def test_help_shows_the_promised_options(command: str, options: str) -> None:

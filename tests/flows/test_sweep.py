@@ -13,8 +13,8 @@ from basrec.training import train
 from flows.children import Children, Stopped, failure
 from flows.experiment import Cell, Experiment, cells, load_experiment
 from flows.sweep_board import Board, duration, epoch_cells
-from flows.sweep_command import check_prepared, default_jobs
 from flows.sweep_plan import adopt, is_finished, plan
+from flows.sweep_request import check_prepared, default_jobs
 from flows.sweep_results import Ledger
 from flows.sweep_show import show_cells, summary
 from pipeline.errors import InputError

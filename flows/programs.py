@@ -1,0 +1,95 @@
+"""Prefect's own programs beside this process, ended with all that runs below them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import IO
+
+from pipeline.errors import MachineError
+
+START_SECONDS = 180.0
+END_SECONDS = 20.0
+POLL_SECONDS = 0.2
+Program = subprocess.Popen[str]
+
+
+@contextmanager
+def program(kind: str, *options: str, output: IO[str] | None = None) -> Iterator[Program]:
+    """Run `prefect KIND start`, and end it at the end; further signals do not break that off."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "--no-prompt", kind, "start", *options],
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for this process, which ends them in order
+    )
+    try:
+        yield child
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        _end(child)
+
+
+def wait_until(is_ready: Callable[[], bool], name: str, child: Program) -> None:
+    """Wait until a program is ready.
+
+    Errors: MachineError where it ends instead, or takes too long.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while not is_ready():
+        if child.poll() is not None:
+            raise MachineError(f"{name} ended with code {child.returncode} before it was ready")
+        if time.monotonic() > deadline:
+            raise MachineError(f"{name} was not ready after {START_SECONDS:.0f} s; try again")
+        time.sleep(POLL_SECONDS)
+
+
+def watch(programs: Mapping[str, Program]) -> None:
+    """Wait for an interrupt.
+
+    Errors: MachineError where a program ends by itself.
+    """
+    while True:
+        for name, child in programs.items():
+            if child.poll() is not None:
+                raise MachineError(f"{name} ended by itself, with code {child.returncode}")
+        time.sleep(POLL_SECONDS)
+
+
+def _end(child: Program) -> None:
+    """Ask a program and what it has started to end; after a while, make them.
+
+    A worker would wait for its runs. Asked themselves, they tell the server that they were ended.
+    """
+    parents = _parents()
+    below = [child.pid]  # and all that is below it
+    for parent in below:
+        below += [pid for pid, above in parents.items() if above == parent]
+    for pid in below:
+        if pid == child.pid or parents[pid] == child.pid:
+            _signal(pid, signal.SIGTERM)
+    deadline = time.monotonic() + END_SECONDS
+    while time.monotonic() < deadline and not _parents().keys().isdisjoint(below):
+        child.poll()
+        time.sleep(POLL_SECONDS)
+    for pid in _parents().keys() & set(below):
+        _signal(pid, signal.SIGKILL)
+    child.wait()
+
+
+def _parents() -> dict[int, int]:
+    """Give the parent of every process that runs."""
+    command = ["ps", "-A", "-o", "pid=,ppid=,stat="]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in told.splitlines()]
+    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

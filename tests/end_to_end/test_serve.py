@@ -1,0 +1,177 @@
+"""`basrec serve`, whole: what is deployed, schedules that fire, and an end that leaves nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flows.serve import read_deployments
+from pipeline.sample import write_sample
+from tests.end_to_end.conftest import free_port
+
+BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
+SMALL = {
+    "dataset": "sample",
+    "device": "cpu",
+    "kernels": "plain",
+    "data": {"min_count": 3},
+    "model": {"embedding_size": 8, "sasrec": {"inner_size": 8}},
+    "train": {"stage1": {"epochs": 1}, "stage2": {"epochs": 1}},
+}
+
+
+class Serving:
+    """One `basrec serve` at work, and what its API says."""
+
+    def __init__(self, process: subprocess.Popen[str], api: str, data: Path) -> None:
+        self.process, self.api, self.data = process, api, data
+
+    def ask(self, path: str, body: Any) -> Any:
+        return httpx.post(f"{self.api}{path}", json=body, timeout=30).raise_for_status().json()
+
+    def deployments(self) -> dict[str, Any]:
+        """Give the deployments by the flow's function and their name."""
+        told = self.ask("/deployments/filter", {})
+        return {f"{one['entrypoint'].rsplit('.', 1)[1]}/{one['name']}": one for one in told}
+
+    def runs(self, deployment: str) -> list[Any]:
+        only = {"deployment_id": {"any_": [deployment]}}
+        return list(self.ask("/flow_runs/filter", {"flow_runs": only}))
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[Serving]:
+    """Serve a folder with a small dump in it; give it when everything is deployed."""
+    port, told = free_port(), data.parent / f"{data.name}.txt"
+    environment = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
+    if not (data / "raw").exists():
+        write_sample(data / "raw" / "sample" / "sample.json.gz", 4000)
+    with told.open("w") as log:
+        process = subprocess.Popen(
+            [*BASREC, "serve", "--data", str(data), "--port", str(port)],
+            cwd=data.parent,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    try:
+        until(lambda: process.poll() is not None or "serving on" in told.read_text(), 240)
+        assert f"serving on http://127.0.0.1:{port}, end with Ctrl-C" in told.read_text()
+        yield Serving(process, f"http://127.0.0.1:{port}/api", data)
+    finally:
+        process.terminate()
+        process.wait(timeout=90)
+
+
+def until(is_so: Callable[[], Any], seconds: float) -> Any:
+    """Wait until something is so, and give it."""
+    deadline = time.monotonic() + seconds
+    while not (found := is_so()) and time.monotonic() < deadline:
+        time.sleep(1)
+    return found
+
+
+def left_running(data: Path) -> list[str]:
+    """Name the processes whose Prefect's home is in this folder."""
+    mine, found = f"PREFECT_HOME={data / 'prefect'}".encode(), []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mine in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("serve") / "data") as it:
+        yield it
+
+
+def test_everything_is_deployed_with_schedules_and_forms(served: Serving) -> None:
+    found = served.deployments()
+    wanted = read_deployments()
+    assert {(one["entrypoint"], one["name"]) for one in found.values()} == {
+        (one["entrypoint"], one["name"]) for one in wanted
+    }
+    assert {one["parameters"]["data"] for one in found.values()} == {str(served.data)}
+    (nightly,) = found["rebuild_flow/nightly"]["schedules"]
+    assert (nightly["active"], nightly["schedule"]["cron"]) == (True, "0 2 * * *")
+    assert nightly["schedule"]["timezone"] == "UTC"
+    for name in ("beauty", "sports", "home", "yelp"):
+        (weekly,) = found[f"prepare_flow/{name}"]["schedules"]
+        assert not weekly["active"]
+    form = found["rebuild_flow/nightly"]["parameter_openapi_schema"]["properties"]["config"]
+    alpha = form["properties"]["augmentation"]["properties"]["alpha"]
+    assert alpha["description"] == "Mixing weights are Beta(alpha, alpha). (default: 0.4)"
+
+
+def test_a_wrong_key_is_refused_when_a_run_is_asked_for(served: Serving) -> None:
+    deployment = served.deployments()["rebuild_flow/nightly"]["id"]
+    answer = httpx.post(
+        f"{served.api}/deployments/{deployment}/create_flow_run",
+        json={"parameters": {"config": {"dataset": "sample", "trian": {}}}},
+    )
+    assert answer.status_code == 409
+    assert "'trian' was unexpected" in answer.json()["detail"]
+
+
+def test_a_cron_schedule_and_one_of_seconds_fire(served: Serving) -> None:
+    """The interval's runs are of one deployment that lets one run at a time."""
+    found = served.deployments()
+    cron, often = (found[name]["id"] for name in ("rebuild_flow/nightly", "prepare_flow/yelp"))
+    asked = {"active": True, "parameters": {"config": SMALL, "data": str(served.data)}}
+    every_minute = {"cron": "* * * * *", "timezone": "UTC"}
+    made = []
+    for deployment, when in ((often, {"interval": 20}), (cron, every_minute)):
+        place = f"/deployments/{deployment}/schedules"
+        made += [f"{place}/{one['id']}" for one in served.ask(place, [asked | {"schedule": when}])]
+
+    def fired(deployment: str) -> list[Any]:
+        runs = served.runs(deployment)
+        ended = [run for run in runs if run["auto_scheduled"] and run["end_time"]]
+        assert {run["state_name"] for run in ended} <= {"Completed", "Cancelled"}, ended
+        return [run for run in ended if run["state_name"] == "Completed"]
+
+    until(lambda: fired(cron) and len(fired(often)) > 1, 300)
+    for schedule in made:
+        httpx.delete(f"{served.api}{schedule}").raise_for_status()
+    (first, *_) = fired(cron)
+    assert first["expected_start_time"].endswith(":00Z")  # on the minute
+    assert first["created_by"]["type"] == "SCHEDULE"
+    assert len(fired(often)) > 1
+    assert (served.data / "runs" / "sample" / "report.html").is_file()
+    artifacts = {one["key"]: one for one in served.ask("/artifacts/latest/filter", {})}
+    assert artifacts["progress-sample-basrec"]["data"] == 100
+    curve = json.loads(artifacts["curve-sample-basrec"]["data"])
+    assert [(row["stage"], row["epoch"]) for row in curve] == [(1, 1), (2, 1)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")
+def test_sigterm_ends_all_and_the_next_start_finds_it_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    long = SMALL | {"train": {"stage1": {"epochs": 100_000, "patience": 100_000}}}
+    with serving(data) as first:
+        nightly = first.deployments()["rebuild_flow/nightly"]["id"]
+        order = {"state": {"type": "SCHEDULED"}, "parameters": {"config": long, "data": str(data)}}
+        first.ask(f"/deployments/{nightly}/create_flow_run", order)
+        assert until(lambda: list(data.glob("runs/sample/*.partial/*")), 120)
+        assert any("prefect.engine" in command for command in left_running(data))
+        first.process.send_signal(signal.SIGTERM)
+        assert first.process.wait(timeout=90) == 0
+        assert left_running(data) == []
+    with serving(data) as second:
+        (run,) = [run for run in second.runs(nightly) if run["start_time"]]
+        assert run["state_name"] == "Crashed"
+        assert "7 deployments, 0 of them new" in (tmp_path / "data.txt").read_text()
