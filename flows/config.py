@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from basrec.config import TrainConfig
 from basrec.presets import PRESETS
+from flows.watch_config import NotifyConfig, RetryConfig, TrackingConfig
 from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import load_dataset
 from pipeline.errors import InputError
@@ -44,6 +45,9 @@ class RunConfig(BaseModel):
     data: DataConfig = DataConfig()
     neighbours: NeighbourConfig = NeighbourConfig()
     training: TrainConfig = TrainConfig()
+    retry: RetryConfig = RetryConfig()
+    notify: NotifyConfig = NotifyConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
     @field_validator("raw", "items", mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from prefect import flow
 from flows.artifacts import show_metrics, show_passport, show_report
 from flows.config import RunConfig
 from flows.folders import Folders
+from flows.night import watched_flow
 from flows.stages import (
     details_task,
     evaluate_task,
@@ -28,6 +29,7 @@ Record = dict[str, Any]
 
 
 @flow(name="prepare", validate_parameters=False)
+@watched_flow
 def prepare_flow(config: RunConfig, data: Path = Path("data")) -> None:
     """Raw dump to prepared folder, neighbours and checks included."""
     folders = Folders(data, config.name)
@@ -43,6 +45,7 @@ def prepare_flow(config: RunConfig, data: Path = Path("data")) -> None:
 
 
 @flow(name="neighbours", validate_parameters=False)
+@watched_flow
 def neighbours_flow(config: RunConfig, data: Path = Path("data")) -> None:
     """Neighbours of a prepared folder, and its checks."""
     neighbours_task(config, data)
@@ -50,6 +53,7 @@ def neighbours_flow(config: RunConfig, data: Path = Path("data")) -> None:
 
 
 @flow(name="train", validate_parameters=False)
+@watched_flow
 def train_flow(config: RunConfig, data: Path = Path("data")) -> list[Path]:
     """Train every method of the config; stage 1 is trained once for all that share it."""
     from basrec.augmentation import build_augmenter
@@ -69,14 +73,15 @@ def train_flow(config: RunConfig, data: Path = Path("data")) -> list[Path]:
 
 
 @flow(name="evaluate", validate_parameters=False)
+@watched_flow
 def evaluate_flow(config: RunConfig, data: Path = Path("data")) -> Path:
     """Measure every finished run of the config and write the report."""
     from basrec.report import metrics_table
 
     folders = Folders(data, config.name)
     runs = [folders.run(config, method) for method in config.methods]
-    for run in runs:
-        evaluate_task(run)
+    for method in config.methods:
+        evaluate_task(config, method, data)
     report = report_task(config, runs, data)
     show_metrics(config.name, metrics_table(runs))
     show_report(config.name, report)
@@ -84,6 +89,7 @@ def evaluate_flow(config: RunConfig, data: Path = Path("data")) -> Path:
 
 
 @flow(name="rebuild", validate_parameters=False)
+@watched_flow
 def rebuild_flow(config: RunConfig, data: Path = Path("data")) -> Path:
     """All of it: raw dump to report. What has not changed is not done again."""
     prepare_flow(config, data)
