@@ -9,6 +9,7 @@ from basrec.figures import COLOURS, INK, label_axes, new_figure, plain_name, svg
 Night = dict[str, Any]
 COUNTS = ("users", "items", "interactions")
 METRIC = "NDCG@10"
+BAD = ("failed", "cancelled")
 DRAWN, LISTED = 365, 14
 """So many rebuilds are drawn, and so many listed, the last ones."""
 
@@ -21,13 +22,14 @@ def drift_of(nights: list[Night]) -> dict[str, Any] | None:
     good = [night for night in nights if _is_good(night)][-DRAWN:]
     if len(good) < 2:
         return None
+    told = [night for night in nights if _is_good(night) or night.get("outcome") in BAD]
     methods = list(dict.fromkeys(method for night in good for method in night["metrics"]))
     return {
         "num_drawn": len(good),
         "metric": METRIC,
         "methods": methods,
         "plots": [Markup(plot) for plot in drift_plots(good, methods)],  # our own, safe
-        "rows": [_row(night, methods) for night in reversed(nights[-LISTED:])],
+        "rows": [_row(night, methods) for night in reversed(told[-LISTED:])],
     }
 
 
@@ -73,7 +75,7 @@ def _is_good(night: Night) -> bool:
 
 
 def _row(night: Night, methods: list[str]) -> dict[str, Any]:
-    metrics = night.get("metrics", {})
+    metrics = night["metrics"] if _is_good(night) else {}
     outcome = night.get("outcome", "done")
     return {
         "time": str(night.get("time", ""))[:16].replace("T", " "),
