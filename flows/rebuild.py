@@ -10,6 +10,7 @@ from flows.artifacts import show_metrics, show_passport, show_report
 from flows.config import RunConfig
 from flows.folders import Folders
 from flows.night import watched_flow
+from flows.progress import warned
 from flows.stages import (
     details_task,
     evaluate_task,
@@ -19,9 +20,11 @@ from flows.stages import (
     prepare_task,
     report_task,
     sample_task,
+    say,
     train_task,
     validate_task,
 )
+from flows.unchanged import raw_marks, remember, unchanged_since
 from pipeline.errors import InputError
 from pipeline.files import read_json
 
@@ -92,9 +95,17 @@ def evaluate_flow(config: RunConfig, data: Path = Path("data")) -> Path:
 @watched_flow
 def rebuild_flow(config: RunConfig, data: Path = Path("data")) -> Path:
     """All of it: raw dump to report. What has not changed is not done again."""
+    known = unchanged_since(config, data)
+    if known:
+        say(f"rebuild: nothing new; raw files, config, code and results are those of {known}")
+        return Folders(data, config.name).report
+    raw = raw_marks(config, data)
     prepare_flow(config, data)
     train_flow(config, data)
-    return evaluate_flow(config, data)
+    report = evaluate_flow(config, data)
+    with warned("what is known of the files"):
+        remember(config, data, raw)
+    return report
 
 
 FLOWS: dict[str, Callable[[RunConfig, Path], Any]] = {

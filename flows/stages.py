@@ -20,14 +20,14 @@ def _told(name: str, record: Record) -> State[Record]:
     """Say in log and state whether a stage had anything to do."""
     reused = record.get("reused", False)
     message = "reused: inputs, config and code have not changed" if reused else "done"
-    _say(f"{name}: {message}" if reused else f"{name}: done in {record['seconds']:.1f} s")
+    say(f"{name}: {message}" if reused else f"{name}: done in {record['seconds']:.1f} s")
     state: State[Record] = Completed(
         name="Reused" if reused else "Completed", message=message, data=record
     )
     return state
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """Tell people on the terminal, and Prefect's log."""
     errors.print(text, highlight=False, soft_wrap=True)
     get_run_logger().info(text)
@@ -108,7 +108,7 @@ def validate_task(config: RunConfig, data: Path) -> None:
     with stage_spinner("validate"):
         validate(prepared)
     write_passport(prepared)
-    _say("validate: all checks hold")
+    say("validate: all checks hold")
 
 
 @stage("generate")
@@ -160,7 +160,7 @@ def evaluate_task(config: RunConfig, method: str, data: Path) -> Record:
 
     run = Folders(data, config.name).run(config, method)
     values: Record = {split: evaluate(run, split) for split in ("validation", "test")}
-    _say(f"evaluate: {run.name} test NDCG@10 {values['test']['NDCG@10']:.4f}")
+    say(f"evaluate: {run.name} test NDCG@10 {values['test']['NDCG@10']:.4f}")
     return values
 
 

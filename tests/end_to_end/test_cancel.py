@@ -1,0 +1,125 @@
+"""A training that is cancelled stops within seconds, and goes on to the same weights."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flows.json_lines import read_lines
+from pipeline.sample import write_sample
+
+SETTINGS = [
+    *("data.min_count=3", "model.embedding_size=32", "methods=[base]", "train.threads=1"),
+    *("train.stage1.epochs=6", "train.checkpoint_seconds=0"),
+]
+RUN = "data/runs/sample/base-sasrec-paper-seed1"
+BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
+SERVE = f"""
+from pathlib import Path
+from prefect import flow
+from flows.config import resolve
+from flows.rebuild import train_flow
+
+@flow
+def night() -> None:
+    train_flow(resolve(None, "sample", {SETTINGS!r}), Path({{data!r}}))
+
+if __name__ == "__main__":
+    night.serve(name="night")
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("place")
+    write_sample(folder / "data" / "raw" / "sample" / "sample.json.gz", rows=20_000)
+    for flow in ("prepare", "train"):
+        subprocess.run(command(flow), cwd=folder, env=environment(folder), check=True)
+    (folder / RUN).rename(folder / "whole")
+    return folder
+
+
+def command(flow: str) -> list[str]:
+    sets = [part for setting in SETTINGS for part in ("--set", setting)]
+    return [*BASREC, "run", "--dataset", "sample", "--flow", flow, *sets]
+
+
+def environment(place: Path, **more: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
+    return kept | {"PREFECT_HOME": str(place / "prefect")} | more
+
+
+def until(is_so: Callable[[], Any], seconds: float = 240) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := is_so()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
+
+
+def epochs(place: Path) -> int:
+    return len(read_lines(place / f"{RUN}.partial" / "history.jsonl"))
+
+
+def weights(run: Path) -> str:
+    return hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+
+
+def check_it_goes_on(place: Path, done: int) -> None:
+    """See that the run goes on after the epochs done, to the weights of the whole run."""
+    again = subprocess.run(
+        command("train"), cwd=place, env=environment(place), capture_output=True, text=True
+    )
+    assert again.returncode == 0, again.stderr
+    assert f"epoch {done}/6" not in again.stderr and f"epoch {done + 1}/6" in again.stderr
+    assert weights(place / RUN) == weights(place / "whole")
+    (place / RUN).rename(place / f"again-{time.monotonic_ns()}")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_signal_ends_training_and_loses_no_finished_epoch(place: Path, sent: int) -> None:
+    running = subprocess.Popen(
+        command("train"), cwd=place, env=environment(place), stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: epochs(place) >= 2)
+    started = time.monotonic()
+    running.send_signal(sent)
+    told = running.communicate(timeout=60)[1]
+    print(f"ended {time.monotonic() - started:.1f} s after {signal.Signals(sent).name}")
+    assert running.returncode == 130 and "error: interrupted" in told
+    last = read_lines(place / "data" / "logs" / "sample.jsonl")[-1]
+    assert (last["stage"], last["outcome"]) == ("train", "cancelled")
+    check_it_goes_on(place, epochs(place))
+
+
+def test_a_cancel_in_prefect_ends_training(place: Path, server: str) -> None:
+    (place / "serve.py").write_text(SERVE.format(data=str(place / "data")))
+    env = environment(place, PREFECT_API_URL=server, PREFECT_RUNNER_POLL_FREQUENCY="1")
+    serving = subprocess.Popen(
+        [sys.executable, "serve.py"], cwd=place, env=env, stderr=subprocess.DEVNULL
+    )
+    try:
+        query = {"deployments": {"name": {"any_": ["night"]}}}
+        found = until(lambda: httpx.post(f"{server}/deployments/filter", json=query).json())
+        made = httpx.post(f"{server}/deployments/{found[0]['id']}/create_flow_run", json={})
+        address = f"{server}/flow_runs/{made.json()['id']}"
+        until(lambda: epochs(place) >= 2)
+        started = time.monotonic()
+        httpx.post(f"{address}/set_state", json={"state": {"type": "CANCELLING"}})
+        log = place / "data" / "logs" / "sample.jsonl"
+        until(lambda: read_lines(log)[-1]["outcome"] == "cancelled" and not (place / RUN).exists())
+        print(f"training ended {time.monotonic() - started:.1f} s after Prefect's cancel")
+        until(lambda: httpx.get(address).json()["state"]["type"] == "CANCELLED")
+        print(f"cancelled in {time.monotonic() - started:.1f} s")
+    finally:
+        serving.terminate()
+        serving.wait(60)
+    check_it_goes_on(place, epochs(place))
