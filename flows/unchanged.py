@@ -31,7 +31,7 @@ SETTLED_NS = 2_000_000_000
 def skip_unchanged(config: RunConfig, data: Path) -> bool:
     """Say that there is nothing new, and record the night, where that is so.
 
-    Errors: InputError where no raw files are there, or a hook's address is not.
+    Errors: InputError where the address of a hook is not there.
     """
     began = time.monotonic()
     check_notify(config.notify)
