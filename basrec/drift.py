@@ -43,7 +43,7 @@ def drift_plots(nights: list[Night], methods: list[str]) -> list[str]:
         counts.plot(places, changes, color=colour, label=name, marker=marker)
     shares = [100 * night["rejected"] / max(night["raw_rows"], 1) for night in nights]
     rejects.plot(places, shares, color=COLOURS[4], marker=marker)
-    rejects.set_ylim(bottom=0)
+    rejects.set_ylim(0, 1.1 * max(*shares, 0.01))
     for number, method in enumerate(methods):
         values = [night["metrics"].get(method, {}).get(METRIC) for night in nights]
         known = [(place, value) for place, value in zip(places, values, strict=True) if value]
