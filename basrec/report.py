@@ -13,6 +13,7 @@ from markupsafe import Markup
 from basrec.analysis import similarity_rows
 from basrec.analysis_figures import similarity_curves
 from basrec.config import TrainConfig
+from basrec.drift import drift_of
 from basrec.errors import InputError
 from basrec.evaluation import read_metrics
 from basrec.figures import learning_curves, passport_plots
@@ -57,10 +58,12 @@ def write_report(
     out: Path,
     passport: dict[str, Any] | None = None,
     title: str = "basrec report",
+    nights: Rows | None = None,
 ) -> Path:
     """Write the page; the first run is what the others are compared with.
 
-    The passport is that of the first run's prepared folder where none is given.
+    The passport is that of the first run's prepared folder where none is given; `nights` is the
+    history of rebuilds, oldest first, for the plot of their drift.
     Errors: InputError where a run is not finished, or runs were measured under other splits.
     """
     if not runs:
@@ -90,6 +93,7 @@ def write_report(
                 for run, (name, history) in zip(runs, histories.items(), strict=True)
             ],
             differences=_differences(runs),
+            drift=drift_of(nights or []),
         )
     with machine_errors(f"{out}: writing the report"):
         out.parent.mkdir(parents=True, exist_ok=True)

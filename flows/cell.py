@@ -7,7 +7,6 @@ that started it ends in any way, its stdin closes, and it ends too.
 import fcntl
 import json
 import os
-import resource
 import signal
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import end_on_sigterm, told_in_one_line
+from flows.memory import peak_mib
 
 GRACE_SECONDS = 20.0
 
@@ -48,26 +48,13 @@ def work(order: dict[str, Any]) -> None:
     else:
         told = train(prepared, out, config, resume="auto", on_epoch=_tell, **paths)
     if not told["reused"]:
-        write_json(out / COST, {"peak_memory_mib": round(_peak_mib(), 1)})
+        write_json(out / COST, {"peak_memory_mib": round(peak_mib(), 1)})
 
 
 def _tell(line: dict[str, Any]) -> None:
     told = {name: line[name] for name in ("stage", "epoch", "epochs", "seconds")}
     told["validation"] = (line["validation"] or {}).get("NDCG@10")
     print(json.dumps(told), flush=True)
-
-
-def _peak_mib() -> float:
-    """Give the most memory of this process.
-
-    Linux's ru_maxrss counts the process that started it too; VmHWM does not.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager

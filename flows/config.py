@@ -6,13 +6,14 @@ Later wins: defaults < preset < dataset config < the user's file < `--set key=va
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from basrec.config import TrainConfig
 from basrec.presets import PRESETS
+from flows.watch_config import NotifyConfig, RetryConfig, TrackingConfig
 from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import load_dataset
 from pipeline.errors import InputError
@@ -44,6 +45,11 @@ class RunConfig(BaseModel):
     data: DataConfig = DataConfig()
     neighbours: NeighbourConfig = NeighbourConfig()
     training: TrainConfig = TrainConfig()
+    verify: Literal["stat", "content"] = "stat"
+    """How a rebuild finds that nothing is new: by the files' marks, or by reading them all."""
+    retry: RetryConfig = RetryConfig()
+    notify: NotifyConfig = NotifyConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
     @field_validator("raw", "items", mode="before")
     @classmethod

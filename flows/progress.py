@@ -87,3 +87,17 @@ def download_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
             progress.update(tasks[0], completed=done, total=total)
 
         yield show
+
+
+def warn(text: str) -> None:
+    """Tell of what went wrong beside the work, which goes on."""
+    errors.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def warned(doing: str) -> Iterator[None]:
+    """Turn an error of what only watches the work into a warning."""
+    try:
+        yield
+    except Exception as exc:
+        warn(f"{doing}: {' '.join(str(exc).split())[:300] or type(exc).__name__}")

@@ -10,6 +10,8 @@ from flows.artifacts import show_metrics, show_passport, show_report
 from flows.config import RunConfig
 from flows.folders import Folders
 from flows.forms import Config
+from flows.night import watched_flow
+from flows.progress import warned
 from flows.stages import (
     details_task,
     evaluate_task,
@@ -19,9 +21,11 @@ from flows.stages import (
     prepare_task,
     report_task,
     sample_task,
+    say,
     train_task,
     validate_task,
 )
+from flows.unchanged import raw_marks, remember, unchanged_since
 from pipeline.errors import InputError
 from pipeline.files import read_json
 
@@ -29,6 +33,7 @@ Record = dict[str, Any]
 
 
 @flow(name="prepare")
+@watched_flow
 def prepare_flow(config: Config, data: Path = Path("data")) -> None:
     """Raw dump to prepared folder, neighbours and checks included."""
     folders = Folders(data, config.name)
@@ -44,6 +49,7 @@ def prepare_flow(config: Config, data: Path = Path("data")) -> None:
 
 
 @flow(name="neighbours")
+@watched_flow
 def neighbours_flow(config: Config, data: Path = Path("data")) -> None:
     """Neighbours of a prepared folder, and its checks."""
     neighbours_task(config, data)
@@ -51,6 +57,7 @@ def neighbours_flow(config: Config, data: Path = Path("data")) -> None:
 
 
 @flow(name="train")
+@watched_flow
 def train_flow(config: Config, data: Path = Path("data")) -> list[Path]:
     """Train every method of the config; stage 1 is trained once for all that share it."""
     from basrec.augmentation import build_augmenter
@@ -70,14 +77,15 @@ def train_flow(config: Config, data: Path = Path("data")) -> list[Path]:
 
 
 @flow(name="evaluate")
+@watched_flow
 def evaluate_flow(config: Config, data: Path = Path("data")) -> Path:
     """Measure every finished run of the config and write the report."""
     from basrec.report import metrics_table
 
     folders = Folders(data, config.name)
     runs = [folders.run(config, method) for method in config.methods]
-    for run in runs:
-        evaluate_task(run)
+    for method in config.methods:
+        evaluate_task(config, method, data)
     report = report_task(config, runs, data)
     show_metrics(config.name, metrics_table(runs))
     show_report(config.name, report)
@@ -85,11 +93,20 @@ def evaluate_flow(config: Config, data: Path = Path("data")) -> Path:
 
 
 @flow(name="rebuild")
+@watched_flow
 def rebuild_flow(config: Config, data: Path = Path("data")) -> Path:
     """All of it: raw dump to report. What has not changed is not done again."""
+    known = unchanged_since(config, data)
+    if known:
+        say(f"rebuild: nothing new; raw files, config, code and results are those of {known}")
+        return Folders(data, config.name).report
+    raw = raw_marks(config, data)
     prepare_flow(config, data)
     train_flow(config, data)
-    return evaluate_flow(config, data)
+    report = evaluate_flow(config, data)
+    with warned("what is known of the files"):
+        remember(config, data, raw)
+    return report
 
 
 FLOWS: dict[str, Callable[[RunConfig, Path], Any]] = {

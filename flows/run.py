@@ -28,7 +28,14 @@ def quieten_prefect() -> None:
 
 
 def run_flow(name: str, config: RunConfig, data: Path) -> None:
-    """Run one of the flows and print its result."""
+    """Run one of the flows and print its result.
+
+    A rebuild of which nothing is new needs no Prefect, unless a server is to see it.
+    """
+    from flows.unchanged import skip_unchanged
+
+    if name == "rebuild" and not os.environ.get("PREFECT_API_URL") and skip_unchanged(config, data):
+        return
     quieten_prefect()
     from flows.passports import show_passport_table
     from flows.rebuild import FLOWS

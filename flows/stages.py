@@ -1,12 +1,9 @@
 """Each stage as a Prefect task: coarse, passing manifests and paths, never frames."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
@@ -15,6 +12,7 @@ from flows.artifacts import TrainingProgress, show_curve
 from flows.config import RunConfig
 from flows.folders import Folders
 from flows.progress import errors, stage_spinner, training_bar
+from flows.stage import stage
 
 Record = dict[str, Any]
 
@@ -23,25 +21,20 @@ def _told(name: str, record: Record) -> State[Record]:
     """Say in log and state whether a stage had anything to do."""
     reused = record.get("reused", False)
     message = "reused: inputs, config and code have not changed" if reused else "done"
-    _say(f"{name}: {message}" if reused else f"{name}: done in {record['seconds']:.1f} s")
+    say(f"{name}: {message}" if reused else f"{name}: done in {record['seconds']:.1f} s")
     state: State[Record] = Completed(
         name="Reused" if reused else "Completed", message=message, data=record
     )
     return state
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """Tell people on the terminal, and Prefect's log."""
     errors.print(text, highlight=False, soft_wrap=True)
     get_run_logger().info(text)
 
 
-def _stage(name: str) -> Callable[..., Any]:
-    """Make a task; reuse is decided by the manifests on disk, not by Prefect's cache."""
-    return task(name=name, cache_policy=NO_CACHE, persist_result=False)
-
-
-@_stage("sample")
+@stage("sample")
 def sample_task(config: RunConfig, data: Path) -> State[Record]:
     """Write the embedded sample's dump where it is missing."""
     from pipeline.sample import write_sample
@@ -55,7 +48,7 @@ def sample_task(config: RunConfig, data: Path) -> State[Record]:
     return _told("sample", {"seconds": seconds, "path": str(summary.path), "rows": summary.rows})
 
 
-@_stage("ingest")
+@stage("ingest")
 def ingest_task(config: RunConfig, raw: list[Path], data: Path) -> State[Record]:
     """Read the raw dump."""
     from pipeline.interactions import ingest
@@ -65,7 +58,7 @@ def ingest_task(config: RunConfig, raw: list[Path], data: Path) -> State[Record]
     return _told("ingest", manifest.model_dump(mode="json"))
 
 
-@_stage("prepare")
+@stage("prepare")
 def prepare_task(config: RunConfig, data: Path) -> State[Record]:
     """Filter to the core and write sequences and passport."""
     from pipeline.preparation import prepare
@@ -76,7 +69,7 @@ def prepare_task(config: RunConfig, data: Path) -> State[Record]:
     return _told("prepare", manifest.model_dump(mode="json"))
 
 
-@_stage("neighbours")
+@stage("neighbours")
 def neighbours_task(config: RunConfig, data: Path) -> State[Record]:
     """Find each item's most similar items."""
     from pipeline.neighbours import add_neighbours
@@ -89,7 +82,7 @@ def neighbours_task(config: RunConfig, data: Path) -> State[Record]:
     return _told("neighbours", manifest.model_dump(mode="json"))
 
 
-@_stage("details")
+@stage("details")
 def details_task(config: RunConfig, data: Path) -> State[Record]:
     """Read titles, brands and categories of the items."""
     from pipeline.details import add_details
@@ -106,7 +99,7 @@ def details_task(config: RunConfig, data: Path) -> State[Record]:
     return _told("details", manifest.model_dump(mode="json"))
 
 
-@_stage("validate")
+@stage("validate")
 def validate_task(config: RunConfig, data: Path) -> None:
     """Check every file of the prepared folder and write its page."""
     from basrec.passport_page import write_passport
@@ -116,10 +109,10 @@ def validate_task(config: RunConfig, data: Path) -> None:
     with stage_spinner("validate"):
         validate(prepared)
     write_passport(prepared)
-    _say("validate: all checks hold")
+    say("validate: all checks hold")
 
 
-@_stage("generate")
+@stage("generate")
 def generate_task(config: RunConfig, method: str, data: Path) -> State[Record]:
     """Generate the items that a method puts before each user's own."""
     from basrec.generation import generate
@@ -133,7 +126,7 @@ def generate_task(config: RunConfig, method: str, data: Path) -> State[Record]:
     return _told(f"generate {method}", manifest | {"folder": str(out)})
 
 
-@_stage("train")
+@stage("train")
 def train_task(
     config: RunConfig,
     method: str,
@@ -171,22 +164,26 @@ def train_task(
     return _told(f"train {method}", manifest | {"folder": str(out)})
 
 
-@_stage("evaluate")
-def evaluate_task(run: Path) -> Record:
+@stage("evaluate")
+def evaluate_task(config: RunConfig, method: str, data: Path) -> Record:
     """Measure a finished run on both held-out splits."""
     from basrec.evaluation import evaluate
 
+    run = Folders(data, config.name).run(config, method)
     values: Record = {split: evaluate(run, split) for split in ("validation", "test")}
-    _say(f"evaluate: {run.name} test NDCG@10 {values['test']['NDCG@10']:.4f}")
+    say(f"evaluate: {run.name} test NDCG@10 {values['test']['NDCG@10']:.4f}")
     return values
 
 
-@_stage("report")
+@stage("report")
 def report_task(config: RunConfig, runs: list[Path], data: Path) -> Path:
     """Write the page that compares the runs."""
     from basrec.report import write_report
+    from flows.nights import read_nights, standing
     from pipeline.files import read_json
 
     folders = Folders(data, config.name)
     passport = read_json(folders.prepared / "passport.json")
-    return write_report(runs, folders.report, passport, title=f"basrec: {config.name}")
+    nights = [*read_nights(data, config.name), {"time": "now", **standing(config, data)}]
+    title = f"basrec: {config.name}"
+    return write_report(runs, folders.report, passport, title=title, nights=nights)

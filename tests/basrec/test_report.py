@@ -15,6 +15,7 @@ from basrec.report import metrics_table, run_names, write_own_report, write_repo
 from basrec.run_folder import read_config
 from basrec.training import train
 from tests.basrec.pages import Tags
+from tests.basrec.test_drift import night
 
 PASSPORT = {
     "steps": [
@@ -60,6 +61,18 @@ def test_the_page_is_self_contained_and_shows_the_numbers(runs: list[Path], tmp_
     assert shown[1] == f"{test['HR@10']:.4f}"
     assert "&lt;script&gt;" in page
     assert "method" in page  # the key in which the configs differ
+
+
+def test_the_drift_over_nights_is_shown_from_the_second_on(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    good = night(1), night(3)
+    bad = {"time": "2026-01-02T02:00:00+00:00", "outcome": "failed", "error": "<script>x"}
+    page = write_report(runs[:1], tmp_path / "x.html", nights=[good[0], bad, good[1]]).read_text()
+    assert "Over the nights" in page and "failed: &lt;script&gt;x" in page
+    assert page.count("<td><code>01234567</code></td>") == 2
+    page = write_report(runs[:1], tmp_path / "x.html", nights=[good[0], bad]).read_text()
+    assert "Over the nights" not in page
 
 
 def test_one_run_without_passport_is_enough(runs: list[Path], tmp_path: Path) -> None:
@@ -128,7 +141,7 @@ def test_a_run_has_its_own_page_and_the_passport_of_its_data(
     assert page == run / "report.html" and "Dataset passport" in page.read_text()
     page.write_text("kept")
     assert write_own_report(run).read_text() == "kept"
-    later = (run / "manifest.json").stat().st_mtime + 9
+    later = page.stat().st_mtime + 9
     os.utime(run / "manifest.json", (later, later))  # trained anew
     assert write_own_report(run).read_text() != "kept"
 

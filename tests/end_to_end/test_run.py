@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.json_lines import read_lines
 from pipeline.sample import write_sample
 
 SETTINGS = [
@@ -85,10 +86,39 @@ def test_the_main_job_ends_with_table_curves_and_report(
 def test_a_second_run_reuses_every_stage_and_says_so(
     place: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
-    told = run(place).stderr
+    told = run(place, "--set", "verify=content").stderr
     for stage in ("sample", "ingest", "prepare", "neighbours", "train base", "train basrec"):
         assert f"{stage}: reused" in told
     assert "epoch" not in told
+
+
+def test_a_run_of_which_nothing_is_new_says_so(
+    place: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    told = run(place).stderr
+    assert told.startswith("rebuild: nothing new") and len(told.splitlines()) == 1
+    raw = place / "data" / "raw" / "sample" / "sample.json.gz"
+    raw.touch()  # marks that differ, the same content
+    told = run(place).stderr
+    assert "ingest: reused" in told and "train basrec: reused" in told
+
+
+def test_a_run_leaves_its_log_its_nights_and_their_drift(
+    place: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    log = read_lines(place / "data" / "logs" / "sample.jsonl")
+    stages = [line["stage"] for line in log if line["run"] == log[0]["run"]]
+    assert stages == [
+        *("sample", "ingest", "prepare", "neighbours", "validate"),
+        *("train", "train", "evaluate", "evaluate", "report"),
+    ]
+    assert log[1]["rows"]["interactions"] > 0 and log[1]["peak_memory_mib"] > 50
+    nights = read_lines(place / "data" / "nights" / "sample.jsonl")
+    assert [night["outcome"] for night in nights] == ["done"] * len(nights)
+    metrics = place / "data" / "runs" / "sample" / "base-sasrec-paper-seed1" / "metrics.json"
+    assert nights[0]["metrics"]["base"] == json.loads(metrics.read_text())["test"]
+    page = (place / "data" / "runs" / "sample" / "report.html").read_text()
+    assert ("Over the nights" in page) == (len(nights) > 1)
 
 
 def test_a_changed_key_redoes_what_depends_on_it_only(
@@ -128,7 +158,7 @@ def test_a_failing_flow_tells_one_line_and_exits_with_2(place: Path) -> None:
 def test_a_server_sees_runs_states_and_artifacts(
     place: Path, first: subprocess.CompletedProcess[str], server: str
 ) -> None:
-    run(place, server=server)
+    run(place, "--set", "verify=content", server=server)
     flows = httpx.post(f"{server}/flow_runs/filter", json={}).json()
     assert len(flows) == 4  # rebuild and the three within it
     assert {flow["state"]["type"] for flow in flows} == {"COMPLETED"}
