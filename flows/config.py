@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from basrec.config import TrainConfig
 from basrec.presets import PRESETS
+from flows.publish_config import LockConfig, PublishConfig
 from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import load_dataset
 from pipeline.errors import InputError
@@ -44,6 +45,8 @@ class RunConfig(BaseModel):
     data: DataConfig = DataConfig()
     neighbours: NeighbourConfig = NeighbourConfig()
     training: TrainConfig = TrainConfig()
+    publish: PublishConfig = PublishConfig()
+    lock: LockConfig = LockConfig()
 
     @field_validator("raw", "items", mode="before")
     @classmethod

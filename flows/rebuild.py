@@ -9,6 +9,7 @@ from prefect import flow
 from flows.artifacts import show_metrics, show_passport, show_report
 from flows.config import RunConfig
 from flows.folders import Folders
+from flows.lock import alone_on_dataset
 from flows.stages import (
     details_task,
     evaluate_task,
@@ -16,6 +17,7 @@ from flows.stages import (
     ingest_task,
     neighbours_task,
     prepare_task,
+    publish_task,
     report_task,
     sample_task,
     train_task,
@@ -28,6 +30,7 @@ Record = dict[str, Any]
 
 
 @flow(name="prepare", validate_parameters=False)
+@alone_on_dataset
 def prepare_flow(config: RunConfig, data: Path = Path("data")) -> None:
     """Raw dump to prepared folder, neighbours and checks included."""
     folders = Folders(data, config.name)
@@ -43,6 +46,7 @@ def prepare_flow(config: RunConfig, data: Path = Path("data")) -> None:
 
 
 @flow(name="neighbours", validate_parameters=False)
+@alone_on_dataset
 def neighbours_flow(config: RunConfig, data: Path = Path("data")) -> None:
     """Neighbours of a prepared folder, and its checks."""
     neighbours_task(config, data)
@@ -50,6 +54,7 @@ def neighbours_flow(config: RunConfig, data: Path = Path("data")) -> None:
 
 
 @flow(name="train", validate_parameters=False)
+@alone_on_dataset
 def train_flow(config: RunConfig, data: Path = Path("data")) -> list[Path]:
     """Train every method of the config; stage 1 is trained once for all that share it."""
     from basrec.augmentation import build_augmenter
@@ -69,6 +74,7 @@ def train_flow(config: RunConfig, data: Path = Path("data")) -> list[Path]:
 
 
 @flow(name="evaluate", validate_parameters=False)
+@alone_on_dataset
 def evaluate_flow(config: RunConfig, data: Path = Path("data")) -> Path:
     """Measure every finished run of the config and write the report."""
     from basrec.report import metrics_table
@@ -83,12 +89,23 @@ def evaluate_flow(config: RunConfig, data: Path = Path("data")) -> Path:
     return Path(report)
 
 
+@flow(name="publish", validate_parameters=False)
+@alone_on_dataset
+def publish_flow(config: RunConfig, data: Path = Path("data")) -> None:
+    """Publish the run of one method, where the checks pass."""
+    publish_task(config, data)
+
+
 @flow(name="rebuild", validate_parameters=False)
+@alone_on_dataset
 def rebuild_flow(config: RunConfig, data: Path = Path("data")) -> Path:
-    """All of it: raw dump to report. What has not changed is not done again."""
+    """All of it: raw dump to report and, where enabled, published; nothing is done twice."""
     prepare_flow(config, data)
     train_flow(config, data)
-    return evaluate_flow(config, data)
+    report = evaluate_flow(config, data)
+    if config.publish.enabled:
+        publish_flow(config, data)
+    return report
 
 
 FLOWS: dict[str, Callable[[RunConfig, Path], Any]] = {
@@ -97,6 +114,7 @@ FLOWS: dict[str, Callable[[RunConfig, Path], Any]] = {
     "neighbours": neighbours_flow,
     "train": train_flow,
     "evaluate": evaluate_flow,
+    "publish": publish_flow,
 }
 
 

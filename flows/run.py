@@ -32,6 +32,7 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
     quieten_prefect()
     from basrec.job import check_config
     from flows.passports import show_passport_table
+    from flows.publishing import Refused
     from flows.rebuild import FLOWS
     from flows.show import show_result
 
@@ -39,13 +40,19 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
         raise InputError(f"--flow {name!r} is not known; known: {', '.join(FLOWS)}")
     for method in config.methods:
         check_config(config.for_method(method))
-    FLOWS[name](config, data)
+    refused: Refused | None = None
+    try:
+        FLOWS[name](config, data)
+    except Refused as exc:  # after all else is done
+        refused = exc
     if name in ("rebuild", "evaluate", "train"):
         show_result(config, data, with_report=name != "train")
-    else:
+    elif name != "publish":
         from flows.folders import Folders
 
         show_passport_table(Folders(data, config.name).prepared)
+    if refused:
+        raise refused
 
 
 def training_config(

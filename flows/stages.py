@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows.config import RunConfig
 from flows.folders import Folders
@@ -179,3 +179,21 @@ def report_task(config: RunConfig, runs: list[Path], data: Path) -> Path:
     folders = Folders(data, config.name)
     passport = read_json(folders.prepared / "passport.json")
     return write_report(runs, folders.report, passport, title=f"basrec: {config.name}")
+
+
+@_stage("publish")
+def publish_task(config: RunConfig, data: Path) -> State[Record]:
+    """Publish a run where the checks pass; a refusal is a failed state of that name."""
+    from flows.publishing import Refused, publish
+
+    started = time.monotonic()
+    try:
+        with stage_spinner("publish"):
+            done = publish(config, data)
+    except Refused as exc:
+        refused: State[Record] = Failed(name="Refused", message=str(exc), data=exc)
+        return refused
+    record = {"version": done.version.name, "seconds": time.monotonic() - started}
+    _say(f"publish: {done.told}")
+    state: State[Record] = Completed(name=done.outcome.title(), message=done.told, data=record)
+    return state

@@ -19,6 +19,7 @@ from flows.children import Children
 from flows.errors import one_line
 from flows.experiment import Cell, Experiment, run_config
 from flows.folders import Folders
+from flows.lock import using
 from flows.rebuild import prepare_flow
 from flows.sweep_artifacts import SweepArtifacts
 from flows.sweep_board import Board
@@ -68,6 +69,13 @@ def sweep_flow(
 
     Errors: CellsFailed after all else is done.
     """
+    with using(data):
+        return _sweep(experiment, grid, chosen, data, jobs)
+
+
+def _sweep(
+    experiment: Experiment, grid: list[Cell], chosen: list[Cell], data: Path, jobs: int
+) -> Ledger:
     if any(cell.dataset == "sample" for cell in chosen) and not is_prepared("sample", data):
         prepare_flow(run_config("sample", {}), data)
     grid = [cell for cell in grid if is_prepared(cell.dataset, data)]
