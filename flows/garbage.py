@@ -51,8 +51,9 @@ def find_garbage(
     """
     runs = dict(_runs_of_sweeps(data))
     rules = [*_left_over(data), *runs.items(), *_generated(data, set(runs)), *_trials(data)]
-    latest = time.time() - older_than_hours * SECONDS_AN_HOUR
-    found = {path: why for path, why in rules if min(_touched(path), time.time()) <= latest}
+    now = time.time()
+    latest = now - older_than_hours * SECONDS_AN_HOUR
+    found = {path: why for path, why in rules if min(_touched(path), now) <= latest}
     num_young = len(dict(rules)) - len(found)
     found |= dict(_superseded(data, keep))  # numbers decide about these, not times
     outermost = [path for path in sorted(found) if not found.keys() & set(path.parents)]

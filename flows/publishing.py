@@ -159,7 +159,7 @@ def _refuse(
         write_json(place / REFUSAL, {**read_json(place / REFUSAL), **record})
     else:
         _write(place, files, digests, record, REFUSAL)
-    told = "; ".join(check.told for check in checks if not check.passed)
+    told = " ".join("; ".join(check.told for check in checks if not check.passed).split())
     return Refused(f"{record['dataset']}: not published: {told}; kept in {place}")
 
 
