@@ -93,7 +93,7 @@ def evaluate_flow(config: RunConfig, data: Path = Path("data")) -> Path:
 @alone_on_dataset
 def publish_flow(config: RunConfig, data: Path = Path("data")) -> None:
     """Publish the run of one method, where the checks pass."""
-    publish_task(config, data)
+    publish_task(config, data, return_state=True).result()  # raises what a failed state holds
 
 
 @flow(name="rebuild", validate_parameters=False)

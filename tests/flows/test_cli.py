@@ -50,6 +50,8 @@ def assert_told(done: subprocess.CompletedProcess[str], code: int, told: str) ->
         ("sample", "--rows --seed --out"),
         ("datasets", "NAME"),
         ("download", "--data"),
+        ("publish", "--method --run --again --rollback --list --set --data"),
+        ("gc", "--delete --older-than --keep --data"),
     ],
 )
 def test_help_shows_the_promised_options(command: str, options: str) -> None:

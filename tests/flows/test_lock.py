@@ -59,8 +59,8 @@ def test_who_holds_is_told_at_once_and_a_killed_owner_holds_nothing(tmp_path: Pa
 
 def test_one_waits_and_says_for_whom(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     child = hold(tmp_path, 2)
-    with working_on("mine", tmp_path, wait_seconds=60):
-        assert child.wait() == 0
+    config = resolve_values({"name": "mine", "lock": {"wait_seconds": 60}})
+    assert alone_on_dataset(lambda config, data: child.wait())(config, tmp_path) == 0
     told = capsys.readouterr().err
     assert f"dataset mine: waiting for at most 60 s; process {child.pid} on " in told
     assert len(told.splitlines()) == 1

@@ -16,6 +16,7 @@ from basrec.files import read_json
 from basrec.run_folder import find_finished
 from flows.config import resolve
 from flows.folders import Folders
+from flows.garbage import find_garbage
 from flows.publish_config import PublishConfig
 from flows.publishing import Published, Refused, publish
 from flows.versions import current, is_whole, read_publication, roll_back, versions
@@ -232,6 +233,14 @@ def test_a_damaged_version_is_not_what_a_run_is_compared_with(twice: Path) -> No
     (version / "run" / "metrics.json").write_text("{")
     assert published(twice).version.name == "000003"  # it is not there already
     assert read_publication(version.parent / "000003")["compared_with"] == "000001"
+
+
+def test_gc_leaves_as_many_versions_as_publishing_says(data: Path) -> None:
+    for number in range(1, 5):
+        change_run(data, test_MRR_0=float(number))
+        published(data, keep=1)
+    # 4 is the last one, 3 is where a rollback would go to.
+    assert [found.path.name for found in find_garbage(data)[0]] == ["000001", "000002"]
 
 
 def test_publishing_enters_no_digest() -> None:
