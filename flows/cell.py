@@ -4,19 +4,17 @@ It tells each epoch as a line on stdout, and an error as the last line of stderr
 that started it ends in any way, its stdin closes, and it ends too.
 """
 
-import fcntl
 import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flows.errors import end_on_sigterm, told_in_one_line
+from flows.lock import FOREVER, alone
 from flows.memory import peak_mib
 
 GRACE_SECONDS = 20.0
@@ -28,7 +26,8 @@ def main() -> None:
     with told_in_one_line():
         order = json.loads(sys.stdin.readline())
         threading.Thread(target=_end_with_the_sweep, daemon=True).start()
-        with _alone(Path(order["lock"])):
+        # Another sweep may do the same step, or what is left of one that was killed.
+        with alone(Path(order["lock"]), "this step", FOREVER):
             work(order)
 
 
@@ -55,18 +54,6 @@ def _tell(line: dict[str, Any]) -> None:
     told = {name: line[name] for name in ("stage", "epoch", "epochs", "seconds")}
     told["validation"] = (line["validation"] or {}).get("NDCG@10")
     print(json.dumps(told), flush=True)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Wait for another sweep that does the same step, or for what is left of a killed one."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
 
 
 def _end_with_the_sweep() -> None:

@@ -9,6 +9,7 @@ import typer
 
 from flows.data_commands import DATA_COMMANDS
 from flows.errors import end_on_sigterm, told_in_one_line
+from flows.publish_commands import PUBLISH_COMMANDS
 from flows.search_command import search
 from flows.sweep_command import sweep
 from flows.train_commands import TRAIN_COMMANDS, Overrides
@@ -59,7 +60,7 @@ def run(
     dataset: Annotated[str | None, typer.Option(help="A known dataset (basrec datasets).")] = None,
     set_: Overrides = None,
     flow: Annotated[
-        str, typer.Option(help="rebuild, prepare, neighbours, train or evaluate.")
+        str, typer.Option(help="rebuild, prepare, neighbours, train, evaluate or publish.")
     ] = "rebuild",
     data: DataFolder = Path("data"),
 ) -> None:
@@ -139,5 +140,5 @@ def serve(
     serve_all(data, port, jobs, redeploy)
 
 
-for command in (*DATA_COMMANDS, *TRAIN_COMMANDS, search, sweep):
+for command in (*DATA_COMMANDS, *TRAIN_COMMANDS, *PUBLISH_COMMANDS, search, sweep):
     app.command()(command)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from basrec.config import TrainConfig
 from basrec.presets import PRESETS
+from flows.publish_config import LockConfig, PublishConfig
 from flows.watch_config import NotifyConfig, RetryConfig, TrackingConfig
 from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import load_dataset
@@ -50,6 +51,8 @@ class RunConfig(BaseModel):
     retry: RetryConfig = RetryConfig()
     notify: NotifyConfig = NotifyConfig()
     tracking: TrackingConfig = TrackingConfig()
+    publish: PublishConfig = PublishConfig()
+    lock: LockConfig = LockConfig()
 
     @field_validator("raw", "items", mode="before")
     @classmethod

@@ -38,6 +38,11 @@ class Folders:
         return self.data / "runs" / self.name
 
     @property
+    def published(self) -> Path:
+        """Where the published versions of this dataset are."""
+        return self.data / "published" / self.name
+
+    @property
     def report(self) -> Path:
         """The page that compares the runs."""
         return self.runs / "report.html"

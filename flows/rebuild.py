@@ -10,6 +10,7 @@ from flows.artifacts import show_metrics, show_passport, show_report
 from flows.config import RunConfig
 from flows.folders import Folders
 from flows.forms import Config
+from flows.lock import alone_on_dataset
 from flows.night import watched_flow
 from flows.progress import warned
 from flows.stages import (
@@ -19,6 +20,7 @@ from flows.stages import (
     ingest_task,
     neighbours_task,
     prepare_task,
+    publish_task,
     report_task,
     sample_task,
     say,
@@ -34,6 +36,7 @@ Record = dict[str, Any]
 
 @flow(name="prepare")
 @watched_flow
+@alone_on_dataset
 def prepare_flow(config: Config, data: Path = Path("data")) -> None:
     """Raw dump to prepared folder, neighbours and checks included."""
     folders = Folders(data, config.name)
@@ -50,6 +53,7 @@ def prepare_flow(config: Config, data: Path = Path("data")) -> None:
 
 @flow(name="neighbours")
 @watched_flow
+@alone_on_dataset
 def neighbours_flow(config: Config, data: Path = Path("data")) -> None:
     """Neighbours of a prepared folder, and its checks."""
     neighbours_task(config, data)
@@ -58,6 +62,7 @@ def neighbours_flow(config: Config, data: Path = Path("data")) -> None:
 
 @flow(name="train")
 @watched_flow
+@alone_on_dataset
 def train_flow(config: Config, data: Path = Path("data")) -> list[Path]:
     """Train every method of the config; stage 1 is trained once for all that share it."""
     from basrec.augmentation import build_augmenter
@@ -78,6 +83,7 @@ def train_flow(config: Config, data: Path = Path("data")) -> list[Path]:
 
 @flow(name="evaluate")
 @watched_flow
+@alone_on_dataset
 def evaluate_flow(config: Config, data: Path = Path("data")) -> Path:
     """Measure every finished run of the config and write the report."""
     from basrec.report import metrics_table
@@ -92,10 +98,19 @@ def evaluate_flow(config: Config, data: Path = Path("data")) -> Path:
     return Path(report)
 
 
+@flow(name="publish")
+@watched_flow
+@alone_on_dataset
+def publish_flow(config: Config, data: Path = Path("data")) -> None:
+    """Publish the run of one method, where the checks pass."""
+    publish_task(config, data, return_state=True).result()  # raises what a failed state holds
+
+
 @flow(name="rebuild")
 @watched_flow
+@alone_on_dataset
 def rebuild_flow(config: Config, data: Path = Path("data")) -> Path:
-    """All of it: raw dump to report. What has not changed is not done again."""
+    """All of it: raw dump to report and, where enabled, published; nothing is done twice."""
     known = unchanged_since(config, data)
     if known:
         say(f"rebuild: nothing new; raw files, config, code and results are those of {known}")
@@ -104,6 +119,8 @@ def rebuild_flow(config: Config, data: Path = Path("data")) -> Path:
     prepare_flow(config, data)
     train_flow(config, data)
     report = evaluate_flow(config, data)
+    if config.publish.enabled:
+        publish_flow(config, data)
     with warned("what is known of the files"):
         remember(config, data, raw)
     return report
@@ -115,6 +132,7 @@ FLOWS: dict[str, Callable[[RunConfig, Path], Any]] = {
     "neighbours": neighbours_flow,
     "train": train_flow,
     "evaluate": evaluate_flow,
+    "publish": publish_flow,
 }
 
 

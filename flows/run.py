@@ -38,19 +38,26 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
         return
     quieten_prefect()
     from flows.passports import show_passport_table
+    from flows.publishing import Refused
     from flows.rebuild import FLOWS
     from flows.show import show_result
 
     if name not in FLOWS:
         raise InputError(f"--flow {name!r} is not known; known: {', '.join(FLOWS)}")
     check_methods(config)
-    FLOWS[name](config, data)
+    refused: Refused | None = None
+    try:
+        FLOWS[name](config, data)
+    except Refused as exc:  # after all else is done
+        refused = exc
     if name in ("rebuild", "evaluate", "train"):
         show_result(config, data, with_report=name != "train")
-    else:
+    elif name != "publish":
         from flows.folders import Folders
 
         show_passport_table(Folders(data, config.name).prepared)
+    if refused:
+        raise refused
 
 
 def check_methods(config: RunConfig) -> None:

@@ -13,13 +13,13 @@ import pipeline.errors
 from basrec.files import digest_value, write_whole
 from basrec.job import Job, open_job
 from basrec.run_folder import code_digest
+from flows.lock import alone, using
 from flows.progress import OnEpoch
 from flows.search_config import Search, config_at
 from flows.search_results import write_best, write_search, write_table, write_trials
 from flows.search_space import Point
 from flows.search_study import (
     Identity,
-    alone,
     ask,
     best_first,
     end_trial,
@@ -71,7 +71,8 @@ def run_search(search: Search, data: Path, view: View) -> Outcome:
     """
     places = places_of(search, data)
     job = _open_base(search, places)
-    with alone(places.folder):
+    # No second process may take the trials of this one for dead.
+    with using(data), alone(places.folder / "lock", f"search {search.name}"):
         study = open_study(places.folder, search, _identity(job))
         outcome = Outcome(study, search, places)
         write_search(places.folder, search)

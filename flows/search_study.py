@@ -4,11 +4,8 @@ Every trial's sampler is seeded by the trial's place, so that what comes out dep
 before it and not on how often the search was killed.
 """
 
-import fcntl
 import random
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +31,6 @@ SETTLES_NOTHING = {"name", "trials", "keep", "prepared"}
 """Keys of a search that may change when it goes on."""
 Identity = dict[str, str]
 """Digests of what decides the outcome: the search, the data, the code and the machine."""
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold a search's folder, so that no second process takes the trials of this one for dead."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            raise InputError(f"{folder}: another process is at this search; wait for it") from exc
-        yield
 
 
 def open_study(folder: Path, search: Search, identity: Identity) -> optuna.Study:

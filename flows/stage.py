@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_engine import TaskRunTimeoutError
 
 from flows.config import RunConfig
+from flows.errors import one_line
 from flows.faults import task_options
 from flows.night import current_night
 from pipeline.errors import MachineError
@@ -62,6 +63,8 @@ def _logged(name: str, function: Stage) -> Stage:
 
 def _facts(record: Any) -> dict[str, Any]:
     """Give what a stage's record says of its rows and whether anything was to be done."""
+    if isinstance(record, Exception):  # of a failed state
+        return {"outcome": "failed", "error": one_line(record)}
     told = record if isinstance(record, dict) else {}
     reused = bool(told.get("reused", False))
     line = {"outcome": "reused" if reused else "done", "reused": reused}

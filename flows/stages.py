@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows.artifacts import TrainingProgress, show_curve
 from flows.config import RunConfig
@@ -187,3 +187,21 @@ def report_task(config: RunConfig, runs: list[Path], data: Path) -> Path:
     nights = [*read_nights(data, config.name), {"time": "now", **standing(config, data)}]
     title = f"basrec: {config.name}"
     return write_report(runs, folders.report, passport, title=title, nights=nights)
+
+
+@stage("publish")
+def publish_task(config: RunConfig, data: Path) -> State[Record]:
+    """Publish a run where the checks pass; a refusal is a failed state of that name."""
+    from flows.publishing import Refused, publish
+
+    started = time.monotonic()
+    try:
+        with stage_spinner("publish"):
+            done = publish(config, data)
+    except Refused as exc:
+        refused: State[Record] = Failed(name="Refused", message=str(exc), data=exc)
+        return refused
+    record = {"version": done.version.name, "seconds": time.monotonic() - started}
+    say(f"publish: {done.told}")
+    state: State[Record] = Completed(name=done.outcome.title(), message=done.told, data=record)
+    return state

@@ -17,6 +17,7 @@ from basrec.errors import MachineError
 from flows.children import Children
 from flows.errors import one_line
 from flows.experiment import run_config
+from flows.lock import using
 from flows.rebuild import prepare_flow
 from flows.sweep_artifacts import SweepArtifacts
 from flows.sweep_board import Board
@@ -52,6 +53,11 @@ def sweep_flow(request: SweepRequest, data: Path = Path("data")) -> Ledger:
 
     Errors: CellsFailed after all else is done.
     """
+    with using(data):
+        return _sweep(request, data)
+
+
+def _sweep(request: SweepRequest, data: Path) -> Ledger:
     experiment, grid, chosen = request.cells(data)
     check_prepared(chosen, data)
     jobs = request.jobs or default_jobs(chosen)

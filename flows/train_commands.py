@@ -41,12 +41,13 @@ def generate(
     Example: basrec generate data/prepared/mine --method asrep --out data/generated/mine/asrep
     """
     from basrec.generation import generate as generate_stage
+    from flows.lock import alone, lock_beside
     from flows.progress import training_bar
     from flows.run import training_config
 
     options = {"method": method, "preset": preset, "seed": seed, "device": device}
     config = training_config(dataset, backbone, options, set_ or [])
-    with training_bar(method) as on_epoch:
+    with alone(lock_beside(out), str(out)), training_bar(method) as on_epoch:
         told = generate_stage(prepared, out, config, resume=resume, on_epoch=on_epoch)
     rows, done = told["rows"], "reused" if told["reused"] else f"{told['seconds']:.1f} s"
     typer.echo(f"generate: {done}; {rows['items']:,} items for {rows['users']:,} users; {out}")
@@ -76,6 +77,7 @@ def train(
     """
     from basrec.report import write_own_report
     from basrec.training import train as train_stage
+    from flows.lock import alone, lock_beside
     from flows.progress import training_bar
     from flows.run import training_config
     from flows.show import show_runs
@@ -83,7 +85,7 @@ def train(
     options = {"method": method, "preset": preset, "seed": seed, "device": device}
     config = training_config(dataset, backbone, options, set_ or [])
     stood_before = (out / "manifest.json").exists()
-    with training_bar(config.method) as on_epoch:
+    with alone(lock_beside(out), str(out)), training_bar(config.method) as on_epoch:
         manifest = train_stage(
             prepared,
             out,

@@ -51,6 +51,8 @@ def assert_told(done: subprocess.CompletedProcess[str], code: int, told: str) ->
         ("datasets", "NAME"),
         ("download", "--data"),
         ("serve", "--data --port --jobs --redeploy"),
+        ("publish", "--method --run --again --rollback --list --set --data"),
+        ("gc", "--delete --older-than --keep --data"),
     ],
 )
 def test_help_shows_the_promised_options(command: str, options: str) -> None:

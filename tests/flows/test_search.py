@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from basrec.errors import MachineError
 from basrec.files import digest_file
 from flows.cli import app
 from flows.config import all_keys
+from flows.lock import Held, alone
 from flows.search import Outcome, places_of, run_search
 from flows.search_config import (
     METRICS,
@@ -36,7 +38,7 @@ from flows.search_config import (
 )
 from flows.search_results import importances, state_of
 from flows.search_space import Range, parse_space, short_names
-from flows.search_study import alone, best_first, point_of, settled
+from flows.search_study import best_first, point_of, settled
 from flows.search_view import Lines, point_text, search_view
 from pipeline.errors import InputError
 from tests.basrec.conftest import write_prepared
@@ -447,8 +449,8 @@ def test_a_trial_that_ended_as_the_process_died_is_not_made_again(
 def test_two_processes_do_not_share_a_search(prepared: Path, tmp_path: Path) -> None:
     search = make(prepared, space={ALPHA: [0.2]})
     with (
-        alone(places_of(search, tmp_path).folder),
-        pytest.raises(InputError, match="another process is at this search"),
+        alone(places_of(search, tmp_path).folder / "lock", "search"),
+        pytest.raises(Held, match=f"search {search.name}: process {os.getpid()} .* is at it"),
     ):
         run(search, tmp_path)
 
