@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import yaml
 
+from basrec.checkpoint import BEFORE
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.files import digest_file, digest_value, read_json, write_json, write_whole
@@ -110,6 +111,8 @@ def open_work_folder(out: Path, resume: bool) -> Path:
 
 def publish(work: Path, out: Path) -> None:
     """Put the finished work folder in its place, an older run of that name out of the way."""
+    for spare in work.rglob(BEFORE):
+        spare.unlink()
     old = out.with_name(out.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
