@@ -1,4 +1,4 @@
-"""A Prefect server for the tests that want one."""
+"""A Prefect server and a small prepared folder for the tests that want them."""
 
 import os
 import socket
@@ -6,9 +6,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+
+from pipeline.config import DataConfig, NeighbourConfig
+from pipeline.interactions import ingest
+from pipeline.neighbours import add_neighbours
+from pipeline.preparation import prepare
+from pipeline.sample import write_sample
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepare the smallest sample that trains: 29 users, 35 items."""
+    folder = tmp_path_factory.mktemp("sample")
+    config = DataConfig.model_validate({"format": "amazon_2018", "min_count": 3})
+    write_sample(folder / "sample.json.gz", 1500, 7)
+    ingest([folder / "sample.json.gz"], folder / "ingested", config)
+    prepare(folder / "ingested", folder / "prepared", config, None)
+    add_neighbours(folder / "prepared", NeighbourConfig(), config.memory, config.threads)
+    return folder / "prepared"
 
 
 @pytest.fixture(scope="module")
