@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import end_on_sigterm, told_in_one_line
+from flows.progress import show_warnings
 
 GRACE_SECONDS = 20.0
 
@@ -25,6 +26,7 @@ GRACE_SECONDS = 20.0
 def main() -> None:
     """Do the step that stdin orders."""
     end_on_sigterm()
+    show_warnings()
     with told_in_one_line():
         order = json.loads(sys.stdin.readline())
         threading.Thread(target=_end_with_the_sweep, daemon=True).start()
