@@ -101,6 +101,9 @@ def check_replaceable(out: Path) -> None:
 
 def open_work_folder(out: Path, resume: bool) -> Path:
     """Give the folder to work in, kept from the last time if the run is to be resumed."""
+    old = _old(out)
+    if old.exists() and not out.exists():  # killed between the renames of `publish`
+        old.rename(out)
     check_replaceable(out)
     work = out.with_name(out.name + ".partial")
     if work.exists() and not resume:
@@ -109,11 +112,15 @@ def open_work_folder(out: Path, resume: bool) -> Path:
     return work
 
 
+def _old(out: Path) -> Path:
+    return out.with_name(out.name + ".old")
+
+
 def publish(work: Path, out: Path) -> None:
     """Put the finished work folder in its place, an older run of that name out of the way."""
     for spare in work.rglob(BEFORE):
         spare.unlink()
-    old = out.with_name(out.name + ".old")
+    old = _old(out)
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)
