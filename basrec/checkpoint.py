@@ -86,7 +86,10 @@ def save_checkpoint(
     try:
         write_whole(path, write, path.with_name(BEFORE))
     except RuntimeError as exc:  # torch.save's way to say that the disk is full
-        raise MachineError(f"{path}: the checkpoint could not be written ({exc})") from exc
+        told = " ".join(str(exc).split())
+        raise MachineError(
+            f"{path}: the checkpoint could not be written; is the disk full? ({told})"
+        ) from exc
 
 
 def load_checkpoint(path: Path, key: str) -> Saved | None:

@@ -79,7 +79,8 @@ def _clear_after_kills(out: Path) -> None:
 
     Errors: OSError where the place cannot be written.
     """
-    name = f".{escape(out.name)}-{'?' * 8}"  # as mkdtemp makes them, so of no folder with a longer name
+    # As mkdtemp makes them: the folders of no longer name fit.
+    name = f".{escape(out.name)}-{'?' * 8}"
     for old in out.parent.glob(f"{name}.old"):
         if not out.exists():  # killed between the renames of a swap
             old.rename(out)

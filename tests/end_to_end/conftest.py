@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -30,28 +31,35 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "prepared"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a real Prefect server on loopback."""
+@contextmanager
+def serving(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Start a real Prefect server on loopback; give its process and address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}/api"
     environment = os.environ | {
-        "PREFECT_HOME": str(tmp_path_factory.mktemp("server")),
+        "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_API_URL": address,
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    address = f"http://127.0.0.1:{port}/api"
     for _ in range(120):
         try:
             if httpx.get(f"{address}/health", timeout=2).status_code == 200:
                 break
         except httpx.TransportError:
             time.sleep(0.5)
-    yield address
+    yield process, address
     process.terminate()
     process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a real Prefect server and give its address."""
+    with serving(tmp_path_factory.mktemp("server")) as (_, address):
+        yield address
