@@ -28,13 +28,18 @@ def digest_value(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, flush it to the disk, then put it in place."""
+def write_whole(path: Path, write: Callable[[Path], object], before: Path | None = None) -> None:
+    """Let `write` fill a file beside `path`, flush it to the disk, then put it in place.
+
+    With `before`, what was in place is kept there; a kill may leave it there alone.
+    """
     beside = path.with_name(path.name + ".tmp")
     try:
         write(beside)
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
+        if before and path.exists():
+            path.replace(before)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import yaml
 
+from basrec.checkpoint import BEFORE
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.files import digest_file, digest_value, read_json, write_json, write_whole
@@ -100,6 +101,9 @@ def check_replaceable(out: Path) -> None:
 
 def open_work_folder(out: Path, resume: bool) -> Path:
     """Give the folder to work in, kept from the last time if the run is to be resumed."""
+    old = _old(out)
+    if old.exists() and not out.exists():  # killed between the renames of `publish`
+        old.rename(out)
     check_replaceable(out)
     work = out.with_name(out.name + ".partial")
     if work.exists() and not resume:
@@ -108,9 +112,15 @@ def open_work_folder(out: Path, resume: bool) -> Path:
     return work
 
 
+def _old(out: Path) -> Path:
+    return out.with_name(out.name + ".old")
+
+
 def publish(work: Path, out: Path) -> None:
     """Put the finished work folder in its place, an older run of that name out of the way."""
-    old = out.with_name(out.name + ".old")
+    for spare in work.rglob(BEFORE):
+        spare.unlink()
+    old = _old(out)
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)

@@ -16,6 +16,7 @@ from typing import Any
 from flows.errors import end_on_sigterm, told_in_one_line
 from flows.lock import FOREVER, alone
 from flows.memory import peak_mib
+from flows.progress import show_warnings
 
 GRACE_SECONDS = 20.0
 
@@ -23,6 +24,7 @@ GRACE_SECONDS = 20.0
 def main() -> None:
     """Do the step that stdin orders."""
     end_on_sigterm()
+    show_warnings()
     with told_in_one_line():
         order = json.loads(sys.stdin.readline())
         threading.Thread(target=_end_with_the_sweep, daemon=True).start()

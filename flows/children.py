@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from basrec.errors import MachineError
+from flows.progress import WARNING, errors
 
 GRACE_SECONDS = 10.0
 
@@ -46,9 +47,13 @@ class Children:
                 child.stdout.close()
             if self._is_stopped:
                 raise Stopped
+            complaints.seek(0)
+            said = complaints.read()
             if code:
-                complaints.seek(0)
-                raise MachineError(failure(code, complaints.read()))
+                raise MachineError(failure(code, said))
+            for line in said.splitlines():
+                if line.startswith(WARNING):
+                    errors.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def stop(self) -> None:
         """End what runs, and start nothing more."""

@@ -9,6 +9,7 @@ import typer
 
 from flows.data_commands import DATA_COMMANDS
 from flows.errors import end_on_sigterm, told_in_one_line
+from flows.progress import show_warnings
 from flows.publish_commands import PUBLISH_COMMANDS
 from flows.search_command import search
 from flows.sweep_command import sweep
@@ -31,6 +32,7 @@ DataFolder = Annotated[Path, typer.Option("--data", help="Where all folders are.
 def main() -> None:
     """Run the command line."""
     end_on_sigterm()
+    show_warnings()
     with told_in_one_line():
         raise SystemExit(app(standalone_mode=False) or 0)
 

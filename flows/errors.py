@@ -57,11 +57,27 @@ def _leave_after(told: int, grace_seconds: float) -> None:
     os._exit(130)
 
 
+def _of_prefect(exc: BaseException) -> str | None:
+    """Say what became of Prefect's server, where that is what went wrong."""
+    kinds = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(exc).__mro__}
+    if "httpx.HTTPError" in kinds:  # told by its name, since httpx takes long to import
+        return (
+            f"Prefect's server fails ({' '.join(str(exc).split())}); see that it runs and that "
+            "PREFECT_API_URL is its address, then run again: what is done stays done"
+        )
+    if "ephemeral Prefect API server" in str(exc):
+        return (
+            "Prefect's own server does not start; if its database is damaged, remove prefect.db "
+            "from PREFECT_HOME (~/.prefect): it holds what was run, no data"
+        )
+    return None
+
+
 def exit_code(exc: BaseException) -> int | None:
     """Give the exit code of an error that was foreseen, or None."""
     if isinstance(exc, (*WRONG_INPUT, UsageError)):
         return 2
-    if isinstance(exc, (*MACHINE, MemoryError)):
+    if isinstance(exc, (*MACHINE, MemoryError)) or _of_prefect(exc):
         return 1
     if isinstance(exc, OSError) and exc.errno in NOT_WRITABLE:
         return 2
@@ -92,7 +108,7 @@ def one_line(exc: Any) -> str:
         return f"{exc.filename}: {exc.strerror}; choose another place or mend it"
     if isinstance(exc, OSError) and exc.strerror:
         return f"{exc.strerror}; free space or mend it, then run again"
-    return " ".join(str(exc).split()) or type(exc).__name__
+    return _of_prefect(exc) or " ".join(str(exc).split()) or type(exc).__name__
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Progress for people: bars where a terminal is, a line an epoch where none is."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,14 @@ from rich.progress import (
 
 OnEpoch = Callable[[dict[str, Any]], None]
 errors = Console(stderr=True)
+WARNING = "warning: "
+
+
+def show_warnings() -> None:
+    """Let what a training warns of be seen on stderr, whatever Prefect does to the logs."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(f"{WARNING}%(message)s"))
+    logging.getLogger("basrec").addHandler(handler)
 
 
 def epoch_text(line: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from pipeline.files import digest_file
 from pipeline.folder import building, carry
 from pipeline.lines import Lines
 from pipeline.manifest import Manifest, Recorder, find_reusable, read_manifest, stage_key
-from pipeline.raw_files import list_files
+from pipeline.raw_files import list_files, states_of, unchanged
 from pipeline.recognition import look_of_another
 from pipeline.schemas import ITEM_DETAILS, check_file
 
@@ -37,13 +37,14 @@ def add_details(
     """
     read_manifest(prepared, "prepare")
     files = list_files(list(raw))
+    before = states_of(files)
     inputs = {f"{number} {path.name}": digest_file(path) for number, path in enumerate(files, 1)}
     inputs["items.parquet"] = digest_file(prepared / "items.parquet")
     reusable = find_reusable(prepared, "details", stage_key("details", {}, inputs))
     if reusable:
         return reusable
     recorder = Recorder("details", {}, inputs)
-    with building(prepared) as work:
+    with building(prepared) as work, unchanged(before):
         carry(prepared, work)
         (work / FILE).unlink(missing_ok=True)
         with open_engine(work, memory, threads) as engine:

@@ -1,12 +1,14 @@
 """Folders that appear whole or not at all: built beside their place, then renamed."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from pipeline.errors import InputError, MachineError
@@ -31,7 +33,9 @@ def building(out: Path) -> Iterator[Path]:
         _check_place(out)
         out = out.resolve() if out.is_symlink() else out
         out.parent.mkdir(parents=True, exist_ok=True)
+        _clear_after_kills(out)
         work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+        held = _hold(work)
     except OSError as exc:
         if exc.errno in FAILURES:
             raise _as_error(exc, out) from exc
@@ -45,6 +49,7 @@ def building(out: Path) -> Iterator[Path]:
         raise _as_error(exc, out) from exc
     finally:
         shutil.rmtree(work, ignore_errors=True)
+        os.close(held)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -60,6 +65,33 @@ def carry(folder: Path, work: Path) -> None:
     for entry in folder.iterdir():
         if entry.is_file() and not entry.name.startswith("."):
             link_or_copy(entry, work / entry.name)
+
+
+def _hold(work: Path) -> int:
+    """Mark a folder as being worked in, until the process ends, however it ends."""
+    held = os.open(work, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return held
+
+
+def _clear_after_kills(out: Path) -> None:
+    """Remove what builds that were killed have left, and put back what a kill left without a name.
+
+    Errors: OSError where the place cannot be written.
+    """
+    # As mkdtemp makes them: the folders of no longer name fit.
+    name = f".{escape(out.name)}-{'?' * 8}"
+    for old in out.parent.glob(f"{name}.old"):
+        if not out.exists():  # killed between the renames of a swap
+            old.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+    for work in out.parent.glob(name):
+        try:
+            held = _hold(work)
+        except BlockingIOError:  # somebody is at work there
+            continue
+        shutil.rmtree(work, ignore_errors=True)
+        os.close(held)
 
 
 def _check_place(out: Path) -> None:

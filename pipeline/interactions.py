@@ -18,7 +18,7 @@ from pipeline.folder import MANIFEST, building
 from pipeline.formats import AUTO, FORMATS
 from pipeline.lines import Lines
 from pipeline.manifest import Manifest, Recorder, find_reusable, stage_key
-from pipeline.raw_files import list_files
+from pipeline.raw_files import list_files, states_of, unchanged
 from pipeline.recognition import build_fields, recognise, refuse_swapped
 from pipeline.refusals import no_good_row, too_many
 from pipeline.row_files import OUTPUTS, RowFiles
@@ -37,6 +37,7 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
     `max_rejects` allows.
     """
     files = list_files(list(raw))
+    before = states_of(files)
     if config.format == AUTO:
         name, table = recognise(files, config.member, config.table)
         config = config.model_copy(update={"format": name, "table": table})
@@ -46,7 +47,7 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
     if reusable:
         return reusable
     started = time.monotonic()
-    with building(out) as work:
+    with building(out) as work, unchanged(before):
         with open_engine(work, config.memory, config.threads) as engine:
             lines = _connect(engine, files, config)
             with RowFiles(work, lines) as rows:

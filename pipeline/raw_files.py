@@ -1,11 +1,14 @@
 """Which files a dump is: those named, those of a folder, those that a pattern fits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 
 from pipeline.errors import InputError
 from pipeline.folder import MANIFEST
 
+States = dict[Path, tuple[int, ...]]
 UNFINISHED = (".part", ".tag", ".tmp")
 """What a download leaves while it is not finished."""
 NOT_DATA = (".", "_")
@@ -37,6 +40,43 @@ def list_files(raw: list[Path]) -> list[Path]:
         if is_empty:
             raise InputError(f"{path}: the file is empty; get the dump again")
     return files
+
+
+def states_of(files: list[Path]) -> States:
+    """Note what tells a file from itself after somebody has written to it."""
+    return {file: _state(file) for file in files}
+
+
+@contextmanager
+def unchanged(before: States) -> Iterator[None]:
+    """Refuse files that are not in the block's end as they were before.
+
+    What was read of a file that somebody writes to is no state that it ever had.
+    Errors: InputError names it.
+    """
+    try:
+        yield
+    except InputError:
+        _refuse_changed(before)  # this may be why
+        raise
+    _refuse_changed(before)
+
+
+def _refuse_changed(before: States) -> None:
+    for file, state in before.items():
+        if _state(file) != state:
+            raise InputError(
+                f"{file}: changed while it was read; run again when it is whole (let it be "
+                "written as NAME.part, which is left alone, and be renamed at the end)"
+            )
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    try:
+        told = file.stat()
+    except FileNotFoundError:
+        return ()
+    return told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def _expand(path: Path) -> list[Path]:

@@ -60,7 +60,8 @@ class RowFiles:
             for writer in self.writers:
                 writer.close()
         finally:
-            for sink in self.sinks:
+            for writer, sink in zip(self.writers, self.sinks, strict=True):
+                writer.is_open = False  # where it could not be closed, it would be tried again
                 sink.close()
 
     def add(self, batch: pa.RecordBatch) -> None:

@@ -123,6 +123,19 @@ def test_a_killed_run_resumes_to_the_same_weights(folder: Path, tmp_path: Path, 
     assert histories[0] == histories[1]
 
 
+def test_a_kill_between_the_renames_at_the_end_loses_no_run(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(folder, run, config(method="base"))
+    run.rename(tmp_path / "run.old")
+
+    def kill(line: dict[str, Any]) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(folder, run, config(method="base", seed=2), on_epoch=kill)
+    assert train(folder, run, config(method="base"))["reused"] is True
+
+
 def test_start_from_a_base_run_equals_training_both_stages(folder: Path, tmp_path: Path) -> None:
     train(folder, tmp_path / "both", config())
     train(folder, tmp_path / "base", config(method="base"))

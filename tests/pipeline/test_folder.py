@@ -67,3 +67,25 @@ def test_nothing_is_left_of_what_failed(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), building(tmp_path / "out"):
         raise ZeroDivisionError
     assert names(tmp_path) == []
+
+
+def test_what_killed_builds_left_is_cleared_and_the_old_folder_put_back(tmp_path: Path) -> None:
+    build(tmp_path / "out")
+    build(tmp_path / "out-2")
+    (tmp_path / "out").rename(tmp_path / ".out-abcdefgh.old")  # killed between two renames
+    (tmp_path / ".out-abcdefgh").mkdir()
+    others = [".out-2-abcdefgh", ".out-2-abcdefgh.old", ".out-notes"]
+    for name in others:
+        (tmp_path / name).mkdir()
+    with pytest.raises(ZeroDivisionError), building(tmp_path / "out"):
+        assert names(tmp_path / "out") == ["interactions.parquet", "manifest.json"]
+        raise ZeroDivisionError
+    assert names(tmp_path) == sorted(["out", "out-2", *others])
+
+
+def test_a_build_that_is_under_way_is_left_alone(tmp_path: Path) -> None:
+    with building(tmp_path / "out") as work:
+        build(tmp_path / "out")
+        assert work.exists()
+        (work / "manifest.json").write_text('{"stages": {}}')
+    assert names(tmp_path) == ["out"] and names(tmp_path / "out") == ["manifest.json"]
