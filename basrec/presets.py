@@ -41,5 +41,6 @@ PRESETS: dict[str, dict[str, Any]] = {
             "stage1": {"patience": 10},
             "stage2": {"patience": 10},
         },
+        "augmentation": {"weight": "one", "mixes": 0},
     },
 }

@@ -98,7 +98,7 @@ def test_what_cannot_work_is_told_in_one_line(
 def test_an_unknown_name_lists_those_that_are_shipped() -> None:
     with pytest.raises(
         InputError,
-        match=r"'table9' is not known.*quick, reproduction, reproduction-ablation, table2",
+        match=r"'table9' is not known.*best, quick, reproduction, reproduction-ablation, table2",
     ):
         load_experiment("table9")
 
