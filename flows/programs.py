@@ -62,24 +62,30 @@ def watch(programs: Mapping[str, Program]) -> None:
 
 
 def _end(child: Program) -> None:
-    """Ask a program and what it has started to end; after a while, make them.
+    """Ask what a program has started to end, then the program; after a while, make them.
 
-    A worker would wait for its runs. Asked themselves, they tell the server that they were ended.
+    A worker would kill its runs at once. Asked before it, they tell the server that they were ended.
     """
     parents = _parents()
     below = [child.pid]  # and all that is below it
     for parent in below:
         below += [pid for pid, above in parents.items() if above == parent]
-    for pid in below:
-        if pid == child.pid or parents[pid] == child.pid:
-            _signal(pid, signal.SIGTERM)
     deadline = time.monotonic() + END_SECONDS
-    while time.monotonic() < deadline and not _parents().keys().isdisjoint(below):
-        child.poll()
-        time.sleep(POLL_SECONDS)
+    started = [pid for pid in below if parents.get(pid) == child.pid]
+    for asked in (started, [child.pid]):
+        for pid in asked:
+            _signal(pid, signal.SIGTERM)
+        last = asked is not started
+        while time.monotonic() < deadline and _are_alive(below if last else asked, child):
+            time.sleep(POLL_SECONDS)
     for pid in _parents().keys() & set(below):
         _signal(pid, signal.SIGKILL)
     child.wait()
+
+
+def _are_alive(pids: list[int], child: Program) -> bool:
+    child.poll()  # or it would stay as a zombie
+    return not _parents().keys().isdisjoint(pids)
 
 
 def _parents() -> dict[int, int]:
