@@ -64,7 +64,7 @@ def watch(programs: Mapping[str, Program]) -> None:
 def _end(child: Program) -> None:
     """Ask what a program has started to end, then the program; after a while, make them.
 
-    A worker would kill its runs at once. Asked before it, they tell the server that they were ended.
+    A worker kills its runs at once. Asked before it, they tell the server that they were ended.
     """
     parents = _parents()
     below = [child.pid]  # and all that is below it
