@@ -88,6 +88,18 @@ class Experiment(BaseModel):
             )
         return self
 
+    def base_of(self, label: str) -> str:
+        """Give what a variant is compared with: the baseline, or its like in the variant's preset.
+
+        The rule is that of the report's pages, `basrec.sweep_folder.Sweep.base_of`.
+        """
+        method, preset = self.variants[self.baseline].method, self.variants[label].preset
+        if preset == self.variants[self.baseline].preset:
+            return self.baseline
+        kinds = {name: (each.method, each.preset) for name, each in self.variants.items()}
+        likes = (name for name, kind in kinds.items() if kind == (method, preset))
+        return next(likes, self.baseline)
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -1,6 +1,6 @@
 """A sweep's cells before it starts, and its results after it, as tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,6 +15,8 @@ from flows.sweep_request import is_prepared
 from flows.sweep_results import Ledger
 
 Row = dict[str, Any]
+Rules = Mapping[tuple[str, str, str], tuple[str, str]]
+"""By dataset, backbone and variant: how seen items and ties are judged."""
 
 
 def show_cells(chosen: Iterable[Cell], data: Path) -> None:
@@ -42,7 +44,7 @@ def show_sweep(ledger: Ledger) -> None:
     """Show means over the seeds with the gain over the baseline, and what failed."""
     experiment = ledger.experiment
     console.print(f"{experiment.title or experiment.name}: test split, means over seeds")
-    for dataset, backbone, rows in summary(experiment, ledger.rows()):
+    for dataset, backbone, rows in summary(experiment, ledger.rows(), ledger.rules()):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column(f"{dataset} / {backbone} (seeds)", overflow="fold", min_width=18)
         for name in experiment.metrics:
@@ -56,10 +58,13 @@ def show_sweep(ledger: Ledger) -> None:
     console.print(f"results: {ledger.folder / 'results.csv'}", highlight=False, soft_wrap=True)
 
 
-def summary(experiment: Experiment, rows: list[Row]) -> Iterable[tuple[str, str, list[Row]]]:
-    """Give, for each dataset and backbone, each variant's means and gains over the baseline.
+def summary(
+    experiment: Experiment, rows: list[Row], rules: Rules
+) -> Iterable[tuple[str, str, list[Row]]]:
+    """Give, for each dataset and backbone, each variant's means and gains over its base.
 
-    A gain is taken over the seeds that both have.
+    A gain is taken over the seeds that both have; there is none where the two are judged by other
+    rules.
     """
     tests = [row for row in rows if row["split"] == "test" and row["status"] == "done"]
     for dataset in experiment.datasets:
@@ -71,12 +76,12 @@ def summary(experiment: Experiment, rows: list[Row]) -> Iterable[tuple[str, str,
                 label: {row["seed"]: row for row in here if row["variant"] == label}
                 for label in experiment.variants
             }
-            base = of[experiment.baseline]
-            told = [
-                {"variant": label, "seeds": len(runs), **_means(experiment.metrics, runs, base)}
-                for label, runs in of.items()
-                if runs
-            ]
+            told = []
+            for label, runs in ((label, runs) for label, runs in of.items() if runs):
+                base = experiment.base_of(label)
+                alike = len({rules.get((dataset, backbone, name)) for name in (label, base)}) == 1
+                means = _means(experiment.metrics, runs, of[base] if alike else {})
+                told += [{"variant": label, "seeds": len(runs), **means}]
             if told:
                 yield dataset, backbone, told
 

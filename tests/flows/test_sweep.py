@@ -120,29 +120,49 @@ def test_a_run_made_elsewhere_is_taken_over_by_its_key(
     assert told[-1] == "1 cells, 1 done"
 
 
-def test_gains_are_over_the_baseline_on_the_seeds_that_both_have(tmp_path: Path) -> None:
-    variants = {"Base": {"method": "base"}, "Mine": {"method": "cmr"}, "None": {"method": "cmrsi"}}
-    experiment, _ = grid_of(tmp_path, variants, seeds=[1, 2, 3], metrics=["MRR"])
-    values = {("Base", 1): 0.1, ("Base", 2): 0.3, ("Mine", 1): 0.2, ("Mine", 3): 0.6}
-    rows = [
-        {
-            "dataset": "tiny",
-            "backbone": "sasrec",
-            "variant": variant,
-            "seed": seed,
-            "split": split,
-            "status": "done",
-            "MRR": value,
-        }
+def rows_of(values: dict[tuple[str, int], float]) -> list[dict[str, Any]]:
+    told = {"dataset": "tiny", "backbone": "sasrec", "status": "done"}
+    return [
+        {**told, "variant": variant, "seed": seed, "split": split, "MRR": value}
         for (variant, seed), value in values.items()
         for split in ("validation", "test")
     ]
-    ((dataset, backbone, told),) = summary(experiment, rows)
+
+
+def test_gains_are_over_the_baseline_on_the_seeds_that_both_have(tmp_path: Path) -> None:
+    variants = {"Base": {"method": "base"}, "Mine": {"method": "cmr"}, "None": {"method": "cmrsi"}}
+    experiment, _ = grid_of(tmp_path, variants, seeds=[1, 2, 3], metrics=["MRR"])
+    rules = {("tiny", "sasrec", label): ("mask", "mean") for label in variants}
+    values = {("Base", 1): 0.1, ("Base", 2): 0.3, ("Mine", 1): 0.2, ("Mine", 3): 0.6}
+    rows = rows_of(values)
+    ((dataset, backbone, told),) = summary(experiment, rows, rules)
     assert (dataset, backbone) == ("tiny", "sasrec")
     base, mine = told  # None has no runs
     assert base == {"variant": "Base", "seeds": 2, "MRR": pytest.approx((0.1 + 0.3) / 2)}
     assert mine["MRR"] == pytest.approx((0.2 + 0.6) / 2)
     assert mine["MRR gain"] == pytest.approx(0.2 / 0.1 - 1)  # seed 1 alone
+
+
+def test_a_gain_is_over_the_base_of_the_same_preset_and_rules(tmp_path: Path) -> None:
+    kept = {"evaluation": {"seen": "keep"}}
+    variants = {
+        "Base": {"method": "base", "preset": "reference"},
+        "Mine": {"method": "basrec", "preset": "reference"},
+        "Base-paper": {"method": "base"},
+        "Mine-paper": {"method": "basrec"},
+        "Kept-paper": {"method": "basrec", "settings": kept},
+        "Best": {"method": "basrec", "preset": "strict"},  # no base of its own
+    }
+    experiment, grid = grid_of(tmp_path, variants, metrics=["MRR"])
+    rules = Ledger(experiment, grid, plan(grid, tmp_path), tmp_path).rules()
+    values = dict(zip(((label, 1) for label in variants), (0.4, 0.5, 0.2, 0.3, 0.3, 0.3)))
+    ((*_, told),) = summary(experiment, rows_of(values), rules)
+    gains = {row["variant"]: row.get("MRR gain") for row in told}
+    assert gains == {
+        **{"Base": None, "Mine": pytest.approx(0.25)},
+        **{"Base-paper": None, "Mine-paper": pytest.approx(0.5)},
+        **{"Kept-paper": None, "Best": None},
+    }
 
 
 def test_a_process_says_why_it_failed_and_the_next_one_is_not_started_after_a_stop(
