@@ -7,6 +7,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+import basrec.errors
 from basrec.errors import MachineError
 from basrec.files import read_json
 from basrec.training import train
@@ -120,6 +121,42 @@ def test_a_run_made_elsewhere_is_taken_over_by_its_key(
     assert told[-1] == "1 cells, 1 done"
 
 
+def test_two_sweeps_of_an_experiment_tell_of_all_cells(tmp_path: Path) -> None:
+    experiment, grid = grid_of(tmp_path, {"Base": {"method": "base"}}, seeds=[1, 2])
+    planned = plan(grid, tmp_path)
+    ledgers = [Ledger(experiment, grid, planned, tmp_path) for _ in grid]
+    for ledger, cell in zip(ledgers, grid, strict=True):
+        step = planned.run_of(cell)
+        train(step.prepared, step.folder, step.config)
+        ledger.done(step.key)
+    for ledger in ledgers:
+        ledger.open()
+        ledger.write()
+    table = (tmp_path / "sweeps" / "mine" / "results.csv").read_text()
+    assert all(planned.run_of(cell).key in table for cell in grid)
+    assert [row["seed"] for row in ledgers[1].rows()] == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("content", ["[]", '{"key": ', "{}", '{"key": "KEY"}', "\xff"])
+def test_a_damaged_manifest_is_no_finished_run(tmp_path: Path, content: str) -> None:
+    _, grid = grid_of(tmp_path, {"Base": {"method": "base"}})
+    planned = plan(grid, tmp_path)
+    step = planned.run_of(grid[0])
+    for folder in (step.folder, tmp_path / "runs" / "tiny" / "by-hand"):
+        folder.mkdir(parents=True)
+        told = content.replace("KEY", step.key).encode("latin-1")
+        (folder / "manifest.json").write_bytes(told)
+    assert not is_finished(step) and planned.missing(grid) == [step]
+
+
+def test_cells_that_are_not_chosen_need_not_work(tmp_path: Path) -> None:
+    _, grid = grid_of(tmp_path, {"Base": {"method": "base"}}, datasets=["tiny", "yelp"])
+    planned = plan(grid, tmp_path, grid[:1])
+    assert list(planned.keys) == ["tiny/sasrec/Base/1"]
+    with pytest.raises(basrec.errors.InputError, match="yelp"):
+        plan(grid, tmp_path, grid)
+
+
 def rows_of(values: dict[tuple[str, int], float]) -> list[dict[str, Any]]:
     told = {"dataset": "tiny", "backbone": "sasrec", "status": "done"}
     return [
@@ -155,13 +192,19 @@ def test_a_gain_is_over_the_base_of_the_same_preset_and_rules(tmp_path: Path) ->
     }
     experiment, grid = grid_of(tmp_path, variants, metrics=["MRR"])
     rules = Ledger(experiment, grid, plan(grid, tmp_path), tmp_path).rules()
-    values = dict(zip(((label, 1) for label in variants), (0.4, 0.5, 0.2, 0.3, 0.3, 0.3)))
+    values = {
+        (label, 1): value
+        for label, value in zip(variants, [0.4, 0.5, 0.2, 0.3, 0.3, 0.3], strict=True)
+    }
     ((*_, told),) = summary(experiment, rows_of(values), rules)
     gains = {row["variant"]: row.get("MRR gain") for row in told}
     assert gains == {
-        **{"Base": None, "Mine": pytest.approx(0.25)},
-        **{"Base-paper": None, "Mine-paper": pytest.approx(0.5)},
-        **{"Kept-paper": None, "Best": None},
+        "Base": None,
+        "Mine": pytest.approx(0.25),
+        "Base-paper": None,
+        "Mine-paper": pytest.approx(0.5),
+        "Kept-paper": None,
+        "Best": None,
     }
 
 
