@@ -22,7 +22,13 @@ from flows.rebuild import prepare_flow
 from flows.sweep_artifacts import SweepArtifacts
 from flows.sweep_board import Board
 from flows.sweep_plan import Step, plan
-from flows.sweep_request import SweepRequest, check_prepared, default_jobs, is_prepared
+from flows.sweep_request import (
+    SweepRequest,
+    check_prepared,
+    check_same_experiment,
+    default_jobs,
+    is_prepared,
+)
 from flows.sweep_results import Ledger
 
 REFRESH_SECONDS = 0.5
@@ -59,6 +65,7 @@ def sweep_flow(request: SweepRequest, data: Path = Path("data")) -> Ledger:
 
 def _sweep(request: SweepRequest, data: Path) -> Ledger:
     experiment, grid, chosen = request.cells(data)
+    check_same_experiment(experiment, data)
     check_prepared(chosen, data)
     jobs = request.jobs or default_jobs(chosen)
     if any(cell.dataset == "sample" for cell in chosen) and not is_prepared("sample", data):

@@ -11,6 +11,7 @@ from basrec.results import BESIDE, read_results, write_beside, write_results
 from flows.experiment import Cell, Experiment
 from flows.lock import FOREVER, alone
 from flows.sweep_plan import Plan, is_finished
+from flows.sweep_request import STATED, check_same_experiment
 
 Row = dict[str, Any]
 SPLITS = ("validation", "test")
@@ -38,11 +39,15 @@ class Ledger:
         self.failures[key] = message.replace(f"{self._data.resolve()}/", "").replace("\n", " ")
 
     def open(self) -> None:
-        """Make the folder and write the experiment as it was resolved."""
+        """Make the folder and write the experiment as it was resolved.
+
+        Errors: InputError where the folder is another experiment's.
+        """
         text = yaml.safe_dump(self.experiment.model_dump(mode="json"), sort_keys=False)
-        with self._alone(), machine_errors(f"{self.folder}: writing the results"):
+        with machine_errors(f"{self.folder}: writing the results"), self._alone():
+            check_same_experiment(self.experiment, self._data)
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.folder / "experiment.yaml", lambda beside: beside.write_text(text))
+            write_whole(self.folder / STATED, lambda beside: beside.write_text(text))
 
     def write(self) -> None:
         """Write the tables of all that is done, by another sweep of the experiment too."""
