@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from basrec.errors import InputError, MachineError
 
 OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory")
 """How PyTorch says that the host or the device has no memory left."""
+UNFINISHED = re.compile(r".+\.tmp(-[0-9a-f]{8})?")
+"""How a file is named that is being written; a kill may leave one."""
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
@@ -31,9 +34,11 @@ def digest_value(value: Any) -> str:
 def write_whole(path: Path, write: Callable[[Path], object], before: Path | None = None) -> None:
     """Let `write` fill a file beside `path`, flush it to the disk, then put it in place.
 
-    With `before`, what was in place is kept there; a kill may leave it there alone.
+    With `before`, what was in place is kept there; a kill may leave it there alone. Each writer has
+    a name of its own beside `path`, so that of two at once the last to end wins, whole.
     """
-    beside = path.with_name(path.name + ".tmp")
+    # Behind the last dot, since torch.save writes the name before it into the file.
+    beside = path.with_name(f"{path.name}.tmp-{secrets.token_hex(4)}")
     try:
         write(beside)
         with beside.open("rb+") as file:

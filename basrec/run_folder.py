@@ -19,7 +19,14 @@ import yaml
 from basrec.checkpoint import BEFORE
 from basrec.config import TrainConfig
 from basrec.errors import InputError
-from basrec.files import digest_file, digest_value, read_json, write_json, write_whole
+from basrec.files import (
+    UNFINISHED,
+    digest_file,
+    digest_value,
+    read_json,
+    write_json,
+    write_whole,
+)
 from basrec.prior_file import PRIOR_FILE
 from basrec.user_ranks import RANKS
 
@@ -78,17 +85,20 @@ def code_digest() -> str:
 
 
 def find_finished(out: Path, key: str) -> dict[str, Any] | None:
-    """Give the manifest of a finished run with this key whose files are as it recorded them."""
-    path = out / "manifest.json"
-    if not path.exists():
-        return None
-    manifest: dict[str, Any] = read_json(path)
-    if manifest.get("key") != key:
-        return None
-    for name, digest in manifest["outputs"].items():
-        if not (out / name).exists() or digest_file(out / name) != digest:
+    """Give the manifest of a finished run with this key whose files are as it recorded them.
+
+    A manifest that is missing or damaged makes no finished run.
+    """
+    try:
+        manifest: dict[str, Any] = read_json(out / "manifest.json")
+        if manifest["key"] != key:
             return None
-    return manifest | {"reused": True}
+        for name, digest in manifest["outputs"].items():
+            if digest_file(out / name) != digest:
+                return None
+        return manifest | {"reused": True}
+    except (InputError, OSError, AttributeError, KeyError, TypeError):
+        return None
 
 
 def check_replaceable(out: Path) -> None:
@@ -109,6 +119,9 @@ def open_work_folder(out: Path, resume: bool) -> Path:
     if work.exists() and not resume:
         shutil.rmtree(work)
     work.mkdir(parents=True, exist_ok=True)
+    for path in work.rglob("*"):
+        if UNFINISHED.fullmatch(path.name):  # of a kill
+            path.unlink()
     return work
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from basrec.config import TrainConfig
 from basrec.presets import PRESETS
 from flows.publish_config import LockConfig, PublishConfig
+from flows.strict_yaml import load_strictly
 from flows.watch_config import NotifyConfig, RetryConfig, TrackingConfig
 from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import load_dataset
@@ -184,7 +185,7 @@ def read_yaml(file: Path) -> Values:
     Errors: InputError where it cannot be read, or is no mapping.
     """
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = load_strictly(file.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise InputError(f"{file}: no such config file") from exc
     except (OSError, UnicodeDecodeError) as exc:

@@ -21,13 +21,22 @@ from flows.progress import errors
 WRONG_INPUT = (basrec.errors.InputError, pipeline.errors.InputError)
 UsageError: Any = typer.BadParameter.__mro__[1]
 """What is raised for a wrong call; typer shows it to the world only by this subclass."""
-INTERRUPTED = "interrupted; run again (a training goes on with --resume)"
+GO_ON = ("sweep", "search")
+"""Commands that go on by themselves where they were."""
 GRACE_SECONDS = 10.0
 MACHINE = (basrec.errors.BasrecError, pipeline.errors.PipelineError)
 
 
 class Terminated(KeyboardInterrupt):
     """The process was asked to end; what is half-done is cleared away as after an interrupt."""
+
+
+def interrupted() -> str:
+    """Say that the command was interrupted, and what to do."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if command in GO_ON:
+        return "interrupted; run it again, it goes on"
+    return "interrupted; run again (a training goes on with --resume)"
 
 
 def end_on_sigterm(grace_seconds: float = GRACE_SECONDS) -> None:
@@ -53,7 +62,7 @@ def _leave_after(told: int, grace_seconds: float) -> None:
     while os.read(told, 1)[0] not in (signal.SIGTERM, signal.SIGINT):
         pass
     time.sleep(grace_seconds)
-    print(f"error: {INTERRUPTED}", file=sys.stderr, flush=True)
+    print(f"error: {interrupted()}", file=sys.stderr, flush=True)
     os._exit(130)
 
 
@@ -123,7 +132,7 @@ def told_in_one_line() -> Iterator[None]:
         code = 130 if was_interrupted(exc) else exit_code(exc)
         if os.environ.get("BASREC_DEBUG") == "1" or code is None:
             raise
-        text = INTERRUPTED if code == 130 else one_line(exc)
+        text = interrupted() if code == 130 else one_line(exc)
         if text:
             print(f"error: {text}", file=sys.stderr)
         errors.file.flush()

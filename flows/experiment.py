@@ -13,6 +13,7 @@ from basrec.job import check_config
 from basrec.results import METRICS
 from flows.config import TRAIN_KEYS, RunConfig, Values, build, merge, read_yaml, resolve_values
 from flows.folders import Folders
+from flows.published_tables import check_published
 from pipeline.datasets import configs_folder, known_datasets
 from pipeline.errors import InputError
 
@@ -76,8 +77,17 @@ class Experiment(BaseModel):
     @classmethod
     def _first_is_baseline(cls, values: Any) -> Any:
         variants = values.get("variants") if isinstance(values, dict) else None
-        if isinstance(variants, dict) and variants and not values.get("baseline"):
-            return {**values, "baseline": str(next(iter(variants)))}
+        if not isinstance(variants, dict):
+            return values
+        for label in variants:
+            if not isinstance(
+                label, str
+            ):  # YAML reads No, Yes, On, Off, null and numbers otherwise
+                raise ValueError(
+                    f"variants: a label reads as {label!r}, not as text; write it in quotes"
+                )
+        if variants and values.get("baseline") in (None, ""):
+            return {**values, "baseline": next(iter(variants))}
         return values
 
     @model_validator(mode="after")
@@ -87,6 +97,18 @@ class Experiment(BaseModel):
                 f"baseline {self.baseline!r} is no variant; known: {', '.join(self.variants)}"
             )
         return self
+
+    def base_of(self, label: str) -> str:
+        """Give what a variant is compared with: the baseline, or its like in the variant's preset.
+
+        The rule is that of the report's pages, `basrec.sweep_folder.Sweep.base_of`.
+        """
+        method, preset = self.variants[self.baseline].method, self.variants[label].preset
+        if preset == self.variants[self.baseline].preset:
+            return self.baseline
+        kinds = {name: (each.method, each.preset) for name, each in self.variants.items()}
+        likes = (name for name, kind in kinds.items() if kind == (method, preset))
+        return next(likes, self.baseline)
 
 
 @dataclass(frozen=True)
@@ -133,6 +155,7 @@ def load_experiment(named: str, changes: Values | None = None) -> Experiment:
         _check_settings("settings", experiment.settings)
         for label, variant in experiment.variants.items():
             _check_settings(f"variants.{label}.settings", variant.settings)
+        check_published(experiment.published)
     except InputError as exc:
         raise InputError(f"{file}: {exc}") from exc
     return experiment

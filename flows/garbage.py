@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import basrec.errors
+from basrec.files import UNFINISHED as HALF_WRITTEN
 from basrec.files import read_json
 from flows.lock import folder_lock, holder, lock_beside, locks_folder
 from flows.publish_config import PublishConfig
@@ -94,7 +95,7 @@ def _left_over(data: Path) -> Found:
                 if _is_left_over(path):
                     names.remove(name)
                     yield path, "left by a process that was killed"
-            for name in (name for name in files if name.endswith(".tmp")):
+            for name in (name for name in files if HALF_WRITTEN.fullmatch(name)):
                 yield Path(here) / name, "left half-written"
 
 

@@ -21,8 +21,14 @@ from flows.lock import using
 from flows.rebuild import prepare_flow
 from flows.sweep_artifacts import SweepArtifacts
 from flows.sweep_board import Board
-from flows.sweep_plan import Step, is_finished, plan
-from flows.sweep_request import SweepRequest, check_prepared, default_jobs, is_prepared
+from flows.sweep_plan import Step, plan
+from flows.sweep_request import (
+    SweepRequest,
+    check_prepared,
+    check_same_experiment,
+    default_jobs,
+    is_prepared,
+)
 from flows.sweep_results import Ledger
 
 REFRESH_SECONDS = 0.5
@@ -59,20 +65,19 @@ def sweep_flow(request: SweepRequest, data: Path = Path("data")) -> Ledger:
 
 def _sweep(request: SweepRequest, data: Path) -> Ledger:
     experiment, grid, chosen = request.cells(data)
+    check_same_experiment(experiment, data)
     check_prepared(chosen, data)
     jobs = request.jobs or default_jobs(chosen)
     if any(cell.dataset == "sample" for cell in chosen) and not is_prepared("sample", data):
         prepare_flow(run_config("sample", {}), data)
     grid = [cell for cell in grid if is_prepared(cell.dataset, data)]
-    planned = plan(grid, data)
+    planned = plan(grid, data, chosen)
+    grid = [cell for cell in grid if cell.name in planned.keys]
     ledger = Ledger(experiment, grid, planned, data)
     ledger.open()
     steps = planned.missing(chosen)
-    missing = {step.key for step in steps}
-    looked_at = {planned.keys[cell.name] for cell in chosen}
-    for key in dict.fromkeys(planned.keys.values()):
-        if key not in missing and (key in looked_at or is_finished(planned.steps[key])):
-            ledger.done(key)
+    for key in {planned.keys[cell.name] for cell in chosen} - {step.key for step in steps}:
+        ledger.done(key)
     ledger.write()
     board = Board([step.name for step in steps], jobs)
     board.say(

@@ -67,7 +67,7 @@ class Board:
 
     def say(self, text: str) -> None:
         """Say a line."""
-        errors.print(text, highlight=False, soft_wrap=True, markup=False)
+        errors.print(text, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
     @contextmanager
     def shown(self) -> Iterator[Callable[[], None]]:
@@ -85,7 +85,7 @@ class Board:
             running = [name for name, state in self._states.items() if state == "running"]
             table = Table("running", "stage", "epoch", "NDCG@10", "at most", pad_edge=False)
             for name in running:
-                table.add_row(name, *epoch_cells(self._epochs.get(name)))
+                table.add_row(Text(name), *epoch_cells(self._epochs.get(name)))
             failed = list(self._messages.items())[-LAST_FAILURES:]
         told = [Text(f"{name}: {message}", "red") for name, message in failed]
         return Group(Text(f"{counts}{self._left()}", "bold"), table, *told)

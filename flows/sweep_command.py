@@ -39,18 +39,19 @@ def sweep(
     """
     from flows.config import build, parse_overrides
     from flows.run import quieten_prefect
-    from flows.sweep_request import SweepRequest, check_prepared
+    from flows.sweep_request import SweepRequest, check_prepared, check_same_experiment
 
     quieten_prefect()
     settings = parse_overrides(set_ or [])
     asked = {"experiment": experiment, "only": only or [], "settings": settings, "jobs": jobs}
     request = build(SweepRequest, asked)
-    _, _, chosen = request.cells(data)
+    loaded, _, chosen = request.cells(data)
     if dry_run:
         from flows.sweep_show import show_cells
 
         show_cells(chosen, data)
         return
+    check_same_experiment(loaded, data)
     check_prepared(chosen, data)
     from flows.sweep import CellsFailed, sweep_flow
     from flows.sweep_show import show_sweep

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import basrec.errors
 from basrec.config import TrainConfig
-from basrec.files import read_json
 from basrec.generation import generation_key
 from basrec.job import Job, resolve_job
 from basrec.prepared import Prepared, read_prepared
@@ -70,19 +69,26 @@ class Plan:
         return [step for key, step in self.steps.items() if key in wanted]
 
 
-def plan(grid: Iterable[Cell], data: Path) -> Plan:
+def plan(grid: Iterable[Cell], data: Path, chosen: Iterable[Cell] | None = None) -> Plan:
     """Find what each cell needs; equal work is planned once.
 
-    Errors: InputError where a dataset is not prepared, or lacks what a method reads.
+    Of cells beside the `chosen`, those that cannot be planned are left out.
+    Errors: InputError where a chosen cell's dataset is not prepared, or lacks what a method reads.
     """
+    asked = None if chosen is None else {cell.name for cell in chosen}
     first: dict[str, Step] = {}
     then: dict[str, Step] = {}
     keys: dict[str, str] = {}
     prepared: dict[str, Prepared] = {}
     for cell in grid:
-        if cell.dataset not in prepared:
-            prepared[cell.dataset] = read_prepared(Folders(data, cell.dataset).prepared)
-        job = _job(cell, prepared[cell.dataset])
+        try:
+            if cell.dataset not in prepared:
+                prepared[cell.dataset] = read_prepared(Folders(data, cell.dataset).prepared)
+            job = _job(cell, prepared[cell.dataset])
+        except (basrec.errors.InputError, InputError):
+            if asked is None or cell.name in asked:
+                raise
+            continue
         before = _before(cell, job, data)
         step = _train_step(cell.name, cell, job, data)
         keys[cell.name] = step.key
@@ -142,7 +148,7 @@ def adopt(step: Step) -> bool:
         return False
     for manifest in sorted(step.folder.parent.parent.glob("*/manifest.json")):
         run = manifest.parent
-        if read_json(manifest).get("key") == step.key and find_finished(run, step.key):
+        if find_finished(run, step.key):
             beside = step.folder.with_name(step.folder.name + ".copy")
             shutil.rmtree(beside, ignore_errors=True)
             shutil.copytree(run, beside)

@@ -6,10 +6,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.config import build, read_yaml
 from flows.experiment import Cell, Experiment, cells, load_experiment, selected
 from flows.folders import Folders
 from flows.forms import Settings
 from pipeline.errors import InputError
+
+STATED = "experiment.yaml"
+"""The experiment as it was resolved, in the folder of its results."""
 
 
 class SweepRequest(BaseModel):
@@ -56,6 +60,23 @@ def check_prepared(chosen: list[Cell], data: Path) -> None:
                 f"{Folders(data, name).prepared}: not prepared; run "
                 f"'basrec run --dataset {name} --flow prepare --set raw=PATH{where}'"
             )
+
+
+def check_same_experiment(experiment: Experiment, data: Path) -> None:
+    """Refuse to put an experiment's results in the place of another's of the same name."""
+    folder = data / "sweeps" / experiment.name
+    if not (folder / STATED).exists():
+        return
+    try:
+        there = build(Experiment, read_yaml(folder / STATED))
+        differ = [name for name, value in experiment if value != getattr(there, name)]
+    except InputError:
+        differ = ["all that can be read"]
+    if differ:
+        raise InputError(
+            f"{folder}: holds another experiment of this name (other {', '.join(differ)}); give "
+            "this one another 'name' in a file of its own, or delete that folder"
+        )
 
 
 def default_jobs(chosen: list[Cell]) -> int:

@@ -1,12 +1,15 @@
 """A sweep's cells before it starts, and its results after it, as tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from flows.experiment import Cell, Experiment
 from flows.passports import console
@@ -14,7 +17,11 @@ from flows.sweep_plan import is_finished, plan
 from flows.sweep_request import is_prepared
 from flows.sweep_results import Ledger
 
+UNLIMITED = 10_000
+"""Columns of what is no terminal: pipes, files, logs."""
 Row = dict[str, Any]
+Rules = Mapping[tuple[str, str, str], tuple[str, str]]
+"""By dataset, backbone and variant: how seen items and ties are judged."""
 
 
 def show_cells(chosen: Iterable[Cell], data: Path) -> None:
@@ -30,36 +37,59 @@ def show_cells(chosen: Iterable[Cell], data: Path) -> None:
             finished = is_finished(step)
             done += finished
             told, place = "done" if finished else "to do", str(step.folder)
-        console.print(f"{told:<12} {cell.name}  {place}", highlight=False, soft_wrap=True)
+        _say(f"{told:<12} {cell.name}  {place}")
     hidden = [step for key, step in planned.steps.items() if key not in planned.keys.values()]
     for step in hidden:
         told = "done" if is_finished(step) else "if needed"
-        console.print(f"{told:<12} {step.name}  {step.folder}", highlight=False, soft_wrap=True)
-    console.print(f"{len(cells)} cells, {done} done", highlight=False)
+        _say(f"{told:<12} {step.name}  {step.folder}")
+    _say(f"{len(cells)} cells, {done} done")
 
 
 def show_sweep(ledger: Ledger) -> None:
     """Show means over the seeds with the gain over the baseline, and what failed."""
     experiment = ledger.experiment
-    console.print(f"{experiment.title or experiment.name}: test split, means over seeds")
-    for dataset, backbone, rows in summary(experiment, ledger.rows()):
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column(f"{dataset} / {backbone} (seeds)", overflow="fold", min_width=18)
-        for name in experiment.metrics:
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in rows:
-            cells = [_told(row, name) for name in experiment.metrics]
-            table.add_row(f"{row['variant']} ({row['seeds']})", *cells)
-        console.print(table)
+    place = console if console.is_terminal else Console(width=UNLIMITED)
+    shown = len(experiment.metrics)
+    _say(f"{experiment.title or experiment.name}: test split, means over seeds")
+    for dataset, backbone, rows in summary(experiment, ledger.rows(), ledger.rules()):
+        table = table_for(place, f"{dataset} / {backbone} (seeds)", rows, experiment.metrics)
+        place.print(table)
+        shown = min(shown, len(table.columns) - 1)
+    if shown < len(experiment.metrics):
+        _say(f"too narrow for {', '.join(experiment.metrics[shown:])}: see the results")
     for name, message in ledger.failed_cells():
-        console.print(f"failed: {name}: {message}", style="red", highlight=False, soft_wrap=True)
-    console.print(f"results: {ledger.folder / 'results.csv'}", highlight=False, soft_wrap=True)
+        _say(f"failed: {name}: {message}", "red")
+    _say(f"results: {ledger.folder / 'results.csv'}")
 
 
-def summary(experiment: Experiment, rows: list[Row]) -> Iterable[tuple[str, str, list[Row]]]:
-    """Give, for each dataset and backbone, each variant's means and gains over the baseline.
+def table_for(place: Console, title: str, rows: list[Row], metrics: list[str]) -> Table:
+    """Make a table of the first metrics, as many as there is room for."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(Text(title), overflow="fold", min_width=18)
+    columns = [[_told(row, name) for row in rows] for name in metrics]
+    for name, column in zip(metrics, columns, strict=True):
+        width = max(map(len, [name, *column]))
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    for row, *cells in zip(rows, *columns, strict=True):
+        table.add_row(Text(f"{row['variant']} ({row['seeds']})"), *cells)
+    if len(metrics) < 2:
+        return table
+    needed = Measurement.get(place, place.options.update(max_width=UNLIMITED), table).minimum
+    return table if needed <= place.width else table_for(place, title, rows, metrics[:-1])
 
-    A gain is taken over the seeds that both have.
+
+def _say(text: str, style: str = "") -> None:
+    """Say a line as it is: labels may hold what looks like markup."""
+    console.print(Text(text, style), soft_wrap=True)
+
+
+def summary(
+    experiment: Experiment, rows: list[Row], rules: Rules
+) -> Iterable[tuple[str, str, list[Row]]]:
+    """Give, for each dataset and backbone, each variant's means and gains over its base.
+
+    A gain is taken over the seeds that both have; there is none where the two are judged by other
+    rules.
     """
     tests = [row for row in rows if row["split"] == "test" and row["status"] == "done"]
     for dataset in experiment.datasets:
@@ -71,12 +101,12 @@ def summary(experiment: Experiment, rows: list[Row]) -> Iterable[tuple[str, str,
                 label: {row["seed"]: row for row in here if row["variant"] == label}
                 for label in experiment.variants
             }
-            base = of[experiment.baseline]
-            told = [
-                {"variant": label, "seeds": len(runs), **_means(experiment.metrics, runs, base)}
-                for label, runs in of.items()
-                if runs
-            ]
+            told = []
+            for label, runs in ((label, runs) for label, runs in of.items() if runs):
+                base = experiment.base_of(label)
+                alike = len({rules.get((dataset, backbone, name)) for name in (label, base)}) == 1
+                means = _means(experiment.metrics, runs, of[base] if alike else {})
+                told += [{"variant": label, "seeds": len(runs), **means}]
             if told:
                 yield dataset, backbone, told
 

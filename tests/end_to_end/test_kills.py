@@ -127,16 +127,21 @@ def test_kills_while_a_checkpoint_is_written_change_nothing(
     start: Start, whole: tuple[Path, float], tmp_path: Path
 ) -> None:
     run, broken_off = tmp_path / "run", 0
-    beside = tmp_path / "run.partial" / "checkpoint.pt.tmp"
+    work = tmp_path / "run.partial"
+
+    def half_written() -> list[Path]:
+        return list(work.glob("checkpoint.pt.tmp-*"))
+
     for _ in range(8):
-        beside.unlink(missing_ok=True)
+        for left in half_written():
+            left.unlink()
         process = start(run)
-        while not beside.exists() and process.exitcode is None:
+        while not half_written() and process.exitcode is None:
             pass
         if process.exitcode is not None:
             break
         kill(process)
-        broken_off += beside.exists()
+        broken_off += bool(half_written())
     assert broken_off > 1
     finish(start(run))
     check_same(run, whole[0])

@@ -179,7 +179,8 @@ def test_a_killed_sweep_goes_on_to_the_same_bytes(
     wait_for(lambda: epochs_of(place, "base") >= 2)
     first.send_signal(signal.SIGTERM)
     told = first.communicate(timeout=60)[1]
-    assert first.returncode == 130 and "error: interrupted" in told and "Traceback" not in told
+    assert first.returncode == 130 and "Traceback" not in told
+    assert "error: interrupted; run it again, it goes on" in told
     second = start(place, "other", server)
     wait_for(lambda: epochs_of(place, "basrec") >= 10 + 3)  # in the middle of stage 2
     os.killpg(second.pid, signal.SIGKILL)
@@ -190,6 +191,15 @@ def test_a_killed_sweep_goes_on_to_the_same_bytes(
     assert third.returncode == 1, third.stderr
     assert "3 cells: 2 steps to do, 1 cells done" in third.stderr  # the base run is reused
     assert "Base/1 running" not in third.stderr and "BASRec/1 done" in third.stderr
+    place.joinpath("mine.yaml").write_text(EXPERIMENT + "seeds: [2]\n")
+    try:
+        refused = sweep(place, "other", server)
+    finally:
+        place.joinpath("mine.yaml").write_text(EXPERIMENT)
+    assert refused.returncode == 2
+    assert "error: other/sweeps/mine: holds another experiment of this name (other seeds)" in (
+        refused.stderr
+    )
     for name in TABLES:
         one, other = (place / data / "sweeps/mine" / name for data in ("one", "other"))
         assert one.read_bytes() == other.read_bytes(), name

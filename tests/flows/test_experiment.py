@@ -84,6 +84,10 @@ def test_a_prepared_folder_is_a_dataset_too(tmp_path: Path) -> None:
         ({"settings": {"train": {"bach_size": 3}}}, "did you mean 'train.batch_size'?"),
         ({"settings": 3}, "'settings' = 3"),
         ({"name": "a/b"}, "name"),
+        ({"published": "table9"}, "'table9' is no published table; known: table2, table3, table4,"),
+        ({"published": "table1"}, "'table1' is no published table"),  # counts, no results
+        ({"variants": {False: {"method": "base"}}}, "a label reads as False, not as text; write"),
+        ({"baseline": False}, "'baseline' = False"),
     ],
 )
 def test_what_cannot_work_is_told_in_one_line(
@@ -93,6 +97,17 @@ def test_what_cannot_work_is_told_in_one_line(
         cells(load_experiment(write(tmp_path, **changes)), tmp_path)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_label_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    rest = "datasets: [beauty]\nbackbones: [sasrec]\nvariants:\n"
+    base, mine = "  A: &a {method: base}\n", "  A: {method: basrec}\n"
+    file.write_text(f"{rest}{base}{mine}")
+    with pytest.raises(InputError, match=r"key 'A' stands twice.*line 5, column 3"):
+        load_experiment(str(file))
+    file.write_text(f"{rest}{base}  B: {{<<: *a, method: basrec}}\n")  # this is no second one
+    assert load_experiment(str(file)).variants["B"].method == "basrec"
 
 
 def test_an_unknown_name_lists_those_that_are_shipped() -> None:

@@ -46,6 +46,7 @@ GARBAGE = {
     "runs/a/killed.partial": "left by a process that was killed",
     "runs/a/base.old": "left by a process that was killed",
     "runs/a/base/config.yaml.tmp": "left half-written",
+    "runs/a/base/config.yaml.tmp-0123abcd": "left half-written",
     "runs/a/sweeps/basrec-2.copy": "left by a process that was killed",
     "runs/a/sweeps/base-7": "no sweep lists it",
     "runs/a/sweeps/basrec-7": "no sweep lists it",
@@ -78,7 +79,7 @@ def data(tmp_path: Path) -> Path:
     for name in KEPT:
         write(data / name)
     for name in GARBAGE:
-        write(data / name if name.endswith(".tmp") else data / name / "x")
+        write(data / name if ".tmp" in name else data / name / "x")
     runs = data / "runs" / "a"
     make_run(runs / "base", "k0", "s0", "base")
     make_run(runs / "sweeps" / "basrec-1", "k1", "s1", "basrec")

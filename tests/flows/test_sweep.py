@@ -7,6 +7,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+import basrec.errors
 from basrec.errors import MachineError
 from basrec.files import read_json
 from basrec.training import train
@@ -14,9 +15,9 @@ from flows.children import Children, Stopped, failure
 from flows.experiment import Cell, Experiment, cells, load_experiment
 from flows.sweep_board import Board, duration, epoch_cells
 from flows.sweep_plan import adopt, is_finished, plan
-from flows.sweep_request import check_prepared, default_jobs
+from flows.sweep_request import check_prepared, check_same_experiment, default_jobs
 from flows.sweep_results import Ledger
-from flows.sweep_show import show_cells, summary
+from flows.sweep_show import show_cells, show_sweep, summary, table_for
 from pipeline.errors import InputError
 from tests.basrec.conftest import write_prepared
 
@@ -120,29 +121,152 @@ def test_a_run_made_elsewhere_is_taken_over_by_its_key(
     assert told[-1] == "1 cells, 1 done"
 
 
-def test_gains_are_over_the_baseline_on_the_seeds_that_both_have(tmp_path: Path) -> None:
-    variants = {"Base": {"method": "base"}, "Mine": {"method": "cmr"}, "None": {"method": "cmrsi"}}
-    experiment, _ = grid_of(tmp_path, variants, seeds=[1, 2, 3], metrics=["MRR"])
-    values = {("Base", 1): 0.1, ("Base", 2): 0.3, ("Mine", 1): 0.2, ("Mine", 3): 0.6}
-    rows = [
-        {
-            "dataset": "tiny",
-            "backbone": "sasrec",
-            "variant": variant,
-            "seed": seed,
-            "split": split,
-            "status": "done",
-            "MRR": value,
-        }
+def test_two_sweeps_of_an_experiment_tell_of_all_cells(tmp_path: Path) -> None:
+    experiment, grid = grid_of(tmp_path, {"Base": {"method": "base"}}, seeds=[1, 2])
+    planned = plan(grid, tmp_path)
+    ledgers = [Ledger(experiment, grid, planned, tmp_path) for _ in grid]
+    for ledger, cell in zip(ledgers, grid, strict=True):
+        step = planned.run_of(cell)
+        train(step.prepared, step.folder, step.config)
+        ledger.done(step.key)
+    for ledger in ledgers:
+        ledger.open()
+        ledger.write()
+    table = (tmp_path / "sweeps" / "mine" / "results.csv").read_text()
+    assert all(planned.run_of(cell).key in table for cell in grid)
+    assert [row["seed"] for row in ledgers[1].rows()] == [1, 1, 2, 2]
+
+
+def test_another_experiment_of_the_name_is_refused(tmp_path: Path) -> None:
+    variants = {"Base": {"method": "base"}}
+    experiment, grid = grid_of(tmp_path, variants)
+    check_same_experiment(experiment, tmp_path)  # there is none yet
+    planned = plan(grid, tmp_path)
+    ledger = Ledger(experiment, grid, planned, tmp_path)
+    ledger.open()
+    ledger.open()  # the same goes on
+    stated = tmp_path / "sweeps" / "mine" / "experiment.yaml"
+    before = stated.read_bytes()
+    changed = load_experiment(str(tmp_path / "mine.yaml"), {"train": {"batch_size": 7}})
+    with pytest.raises(InputError, match=r"another experiment of this name \(other settings\)"):
+        Ledger(changed, grid, planned, tmp_path).open()
+    assert stated.read_bytes() == before
+    stated.write_text("[]")
+    with pytest.raises(InputError, match="delete that folder"):
+        check_same_experiment(experiment, tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"key": ', "{}", '{"key": "KEY"}', "\xff"])
+def test_a_damaged_manifest_is_no_finished_run(tmp_path: Path, content: str) -> None:
+    _, grid = grid_of(tmp_path, {"Base": {"method": "base"}})
+    planned = plan(grid, tmp_path)
+    step = planned.run_of(grid[0])
+    for folder in (step.folder, tmp_path / "runs" / "tiny" / "by-hand"):
+        folder.mkdir(parents=True)
+        told = content.replace("KEY", step.key).encode("latin-1")
+        (folder / "manifest.json").write_bytes(told)
+    assert not is_finished(step) and planned.missing(grid) == [step]
+
+
+def test_cells_that_are_not_chosen_need_not_work(tmp_path: Path) -> None:
+    _, grid = grid_of(tmp_path, {"Base": {"method": "base"}}, datasets=["tiny", "yelp"])
+    planned = plan(grid, tmp_path, grid[:1])
+    assert list(planned.keys) == ["tiny/sasrec/Base/1"]
+    with pytest.raises(basrec.errors.InputError, match="yelp"):
+        plan(grid, tmp_path, grid)
+
+
+def rows_of(values: dict[tuple[str, int], float]) -> list[dict[str, Any]]:
+    told = {"dataset": "tiny", "backbone": "sasrec", "status": "done"}
+    return [
+        {**told, "variant": variant, "seed": seed, "split": split, "MRR": value}
         for (variant, seed), value in values.items()
         for split in ("validation", "test")
     ]
-    ((dataset, backbone, told),) = summary(experiment, rows)
+
+
+def test_gains_are_over_the_baseline_on_the_seeds_that_both_have(tmp_path: Path) -> None:
+    variants = {"Base": {"method": "base"}, "Mine": {"method": "cmr"}, "None": {"method": "cmrsi"}}
+    experiment, _ = grid_of(tmp_path, variants, seeds=[1, 2, 3], metrics=["MRR"])
+    rules = {("tiny", "sasrec", label): ("mask", "mean") for label in variants}
+    values = {("Base", 1): 0.1, ("Base", 2): 0.3, ("Mine", 1): 0.2, ("Mine", 3): 0.6}
+    rows = rows_of(values)
+    ((dataset, backbone, told),) = summary(experiment, rows, rules)
     assert (dataset, backbone) == ("tiny", "sasrec")
     base, mine = told  # None has no runs
     assert base == {"variant": "Base", "seeds": 2, "MRR": pytest.approx((0.1 + 0.3) / 2)}
     assert mine["MRR"] == pytest.approx((0.2 + 0.6) / 2)
     assert mine["MRR gain"] == pytest.approx(0.2 / 0.1 - 1)  # seed 1 alone
+
+
+def test_a_gain_is_over_the_base_of_the_same_preset_and_rules(tmp_path: Path) -> None:
+    kept = {"evaluation": {"seen": "keep"}}
+    variants = {
+        "Base": {"method": "base", "preset": "reference"},
+        "Mine": {"method": "basrec", "preset": "reference"},
+        "Base-paper": {"method": "base"},
+        "Mine-paper": {"method": "basrec"},
+        "Kept-paper": {"method": "basrec", "settings": kept},
+        "Best": {"method": "basrec", "preset": "strict"},  # no base of its own
+    }
+    experiment, grid = grid_of(tmp_path, variants, metrics=["MRR"])
+    rules = Ledger(experiment, grid, plan(grid, tmp_path), tmp_path).rules()
+    values = {
+        (label, 1): value
+        for label, value in zip(variants, [0.4, 0.5, 0.2, 0.3, 0.3, 0.3], strict=True)
+    }
+    ((*_, told),) = summary(experiment, rows_of(values), rules)
+    gains = {row["variant"]: row.get("MRR gain") for row in told}
+    assert gains == {
+        "Base": None,
+        "Mine": pytest.approx(0.25),
+        "Base-paper": None,
+        "Mine-paper": pytest.approx(0.5),
+        "Kept-paper": None,
+        "Best": None,
+    }
+
+
+def test_labels_are_shown_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ["BASRec [linear]", "BASRec [/x] :fire:"]
+    metrics = ["HR@5", "HR@10", "HR@20", "NDCG@5", "NDCG@10", "NDCG@20", "MRR"]
+    variants = {label: {"method": "base"} for label in labels}
+    experiment, grid = grid_of(tmp_path, variants, metrics=metrics, title="[bold]Is it?")
+    planned = plan(grid, tmp_path)
+    step = planned.run_of(grid[0])
+    train(step.prepared, step.folder, step.config)
+    ledger = Ledger(experiment, grid, planned, tmp_path)
+    ledger.done(step.key)
+    show_sweep(ledger)
+    show_cells(grid, tmp_path)
+    told = capsys.readouterr().out
+    assert "[bold]Is it?:" in told
+    for label in labels:
+        assert f"{label} (1) " in told and f" tiny/sasrec/{label}/1 " in told
+    heads = next(line for line in told.splitlines() if "tiny / sasrec (seeds)" in line)
+    assert heads.split()[-7:] == metrics and len(heads) > 100  # no terminal, no limit
+    board = Board(labels, jobs=2)
+    for label in labels:
+        board.move(label, "running")
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(board.render())
+    assert all(label in captured.get() for label in labels)
+
+
+@pytest.mark.parametrize(("width", "shown"), [(83, 3), (84, 4), (67, 2), (51, 1)])
+def test_a_narrow_terminal_shows_fewer_metrics(width: int, shown: int) -> None:
+    metrics = ["HR@10", "HR@20", "NDCG@10", "NDCG@20"]
+    values = {name: 0.1234 for name in metrics} | {f"{name} gain": 0.1 for name in metrics}
+    console = Console(width=width)
+    table = table_for(
+        console, "tiny / sasrec (seeds)", [{"variant": "Mine", "seeds": 5, **values}], metrics
+    )
+    with console.capture() as captured:
+        console.print(table)
+    told = captured.get()
+    assert [name for name in metrics if f" {name}" in told] == metrics[:shown]
+    assert told.count("0.1234 +10.0%") == shown
 
 
 def test_a_process_says_why_it_failed_and_the_next_one_is_not_started_after_a_stop(
