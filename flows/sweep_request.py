@@ -63,13 +63,16 @@ def check_prepared(chosen: list[Cell], data: Path) -> None:
 
 
 def check_same_experiment(experiment: Experiment, data: Path) -> None:
-    """Refuse to put an experiment's results in the place of another's of the same name."""
+    """Refuse to put an experiment's results in the place of another's of the same name.
+
+    It may grow: by data sets, backbones, variants and seeds.
+    """
     folder = data / "sweeps" / experiment.name
     if not (folder / STATED).exists():
         return
     try:
         there = build(Experiment, read_yaml(folder / STATED))
-        differ = [name for name, value in experiment if value != getattr(there, name)]
+        differ = _lost(there, experiment)
     except InputError:
         differ = ["all that can be read"]
     if differ:
@@ -77,6 +80,17 @@ def check_same_experiment(experiment: Experiment, data: Path) -> None:
             f"{folder}: holds another experiment of this name (other {', '.join(differ)}); give "
             "this one another 'name' in a file of its own, or delete that folder"
         )
+
+
+def _lost(there: Experiment, experiment: Experiment) -> list[str]:
+    """Name what the new experiment has no more, or has otherwise."""
+    axes = ("datasets", "backbones", "seeds")
+    lost = [
+        name for name in axes if not set(getattr(there, name)) <= set(getattr(experiment, name))
+    ]
+    if any(experiment.variants.get(label) != variant for label, variant in there.variants.items()):
+        lost.append("variants")
+    return lost + ["settings"] * (there.settings != experiment.settings)
 
 
 def default_jobs(chosen: list[Cell]) -> int:

@@ -151,6 +151,13 @@ def test_another_experiment_of_the_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"another experiment of this name \(other settings\)"):
         Ledger(changed, grid, planned, tmp_path).open()
     assert stated.read_bytes() == before
+    more = experiment.model_copy(update={"seeds": [*experiment.seeds, 77], "title": "More"})
+    check_same_experiment(more, tmp_path)  # it may grow
+    with pytest.raises(InputError, match=r"\(other seeds\)"):
+        check_same_experiment(experiment.model_copy(update={"seeds": [77]}), tmp_path)
+    redefined = {"Base": experiment.variants["Base"].model_copy(update={"preset": "strict"})}
+    with pytest.raises(InputError, match=r"\(other variants\)"):
+        check_same_experiment(experiment.model_copy(update={"variants": redefined}), tmp_path)
     stated.write_text("[]")
     with pytest.raises(InputError, match="delete that folder"):
         check_same_experiment(experiment, tmp_path)
