@@ -10,6 +10,7 @@ from basrec.evaluation import read_metrics
 from basrec.files import read_json
 from basrec.power import warnings_of
 from basrec.statistics import (
+    LEAST_SEEDS,
     LEVEL,
     SeedComparison,
     UserComparison,
@@ -54,17 +55,17 @@ class Comparison:
 
     @property
     def holds_over_seeds(self) -> bool:
-        """Whether the t-test over seeds is significant after the correction."""
-        return self._holds(TESTS[0])
+        """Whether the t-test over seeds is significant after the correction, and seeds suffice."""
+        return self._holds(TESTS[0], LEAST_SEEDS)
 
     @property
     def holds_over_users(self) -> bool:
         """Whether the randomisation test over users is significant after the correction."""
-        return self._holds(TESTS[3])
+        return self._holds(TESTS[3], 2)
 
-    def _holds(self, test: str) -> bool:
+    def _holds(self, test: str, least: int) -> bool:
         p = self.corrected.get(test)
-        return len(self.seeds) >= 2 and p is not None and p < LEVEL
+        return len(self.seeds) >= least and p is not None and p < LEVEL
 
     def as_data(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -101,7 +102,7 @@ def _family(sweep: Sweep, metric: str, ranked: "_Ranked") -> Family:
         for place, one in enumerate(told)
     ]
     done = [one for one in told if one.over_seeds]
-    size = sum(one.p_values[TESTS[0]] is not None for one in done)
+    size = sum(len(one.seeds) >= 2 for one in done)
     warnings = warnings_of([len(one.seeds) for one in done], max(1, size))
     return Family(metric, told, warnings + _missing(told))
 

@@ -14,7 +14,7 @@ LEGEND = (
     "Means over seeds on the test split. Best of a backbone (and preset) bold, second underlined. "
     f"{OVER_SEEDS}: differs from the baseline by the t-test over seeds, {OVER_USERS}: by the "
     "randomisation test over users; p < 0.05 after Holm's correction over all comparisons of the "
-    "metric."
+    f"metric. Two seeds carry no {OVER_SEEDS}, one carries no mark at all."
 )
 LATEX_SIGNS = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},

@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from basrec.statistics import LEVEL, RESAMPLES
+from basrec.statistics import LEAST_SEEDS, LEVEL, RESAMPLES
 
 POWER = 0.8
 
@@ -72,6 +72,11 @@ def warnings_of(seeds: list[int], family: int) -> list[str]:
 def _of_seeds(n: int, family: int) -> list[str]:
     """Tell the limits of the two tests over n seeds."""
     told = []
+    if n < LEAST_SEEDS:
+        told.append(
+            f"Comparisons over {n} seeds carry no mark over seeds, whatever p is: it takes "
+            f"{LEAST_SEEDS} seeds."
+        )
     lowest = smallest_wilcoxon(n)
     if lowest > LEVEL:
         told.append(

@@ -118,3 +118,16 @@ def test_five_clear_seeds_hold_over_seeds(tmp_path: Path) -> None:
     (one,) = compare_all(read_sweep(tmp_path))[0].comparisons
     assert one.holds_over_seeds and not one.holds_over_users
     assert one.p_values["Wilcoxon over seeds"] == 0.0625
+
+
+def test_two_seeds_carry_no_mark_over_seeds(tmp_path: Path) -> None:
+    values = {"Base": (0.1, 0.11), "BASRec": (0.2, 0.21), "alpha 0.2": (0.9, 0.91001)}
+    rows = [row(name, s, value) for name, told in values.items() for s, value in enumerate(told)]
+    write_sweep_files(tmp_path, rows, metrics=["HR@10"], seeds=[0, 1])
+    (family,) = compare_all(read_sweep(tmp_path))
+    same, clear = family.comparisons
+    assert same.p_values[TESTS[0]] is None and same.over_seeds and same.over_seeds.dz is None
+    assert (clear.corrected[TESTS[0]] or 1) < 0.001 and not clear.holds_over_seeds
+    assert "over 2 seeds carry no mark over seeds" in " ".join(family.warnings)
+    told = json.dumps([one.as_data() for one in family.comparisons], allow_nan=False)
+    assert "Infinity" not in told
