@@ -5,7 +5,7 @@ A cell is a dataset, a backbone, a variant and a seed; a group is a cell without
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,15 @@ PRINTED = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
 """What the paper prints, where the experiment names no metrics."""
 Group = tuple[str, str, str]
 """Dataset, backbone, variant."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the experiment says of a variant; `judging` is what its settings say of evaluation."""
+
+    method: str
+    preset: str
+    judging: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,8 @@ class Sweep:
     datasets: list[str]
     backbones: list[str]
     variants: list[str]
+    kinds: dict[str, Kind]
+    """By variant, of all that the experiment names, run or not."""
     seeds: list[int]
     baseline: str
     published: str | None
@@ -84,11 +95,10 @@ class Sweep:
 
         Presets may judge by other rules, so that only within one are metrics comparable.
         """
-        kinds = {cell.variant: (cell.method, cell.preset) for cell in self.cells}
-        method, preset = kinds.get(self.baseline, ("", ""))
-        own = kinds.get(variant, (method, preset))[1]
-        likes = [name for name in self.variants if kinds.get(name) == (method, own)]
-        return likes[0] if own != preset and likes else self.baseline
+        base, own = self.kinds[self.baseline], self.kinds[variant].preset
+        like = (base.method, own)
+        likes = [name for name, kind in self.kinds.items() if (kind.method, kind.preset) == like]
+        return likes[0] if own != base.preset and likes else self.baseline
 
     def done(self, group: Group) -> list[Cell]:
         """Give the finished cells of a group, by seed."""
@@ -131,12 +141,23 @@ def read_sweep(folder: Path) -> Sweep:
         datasets=_names(stated.get("datasets"), (cell.dataset for cell in cells)),
         backbones=_names(stated.get("backbones"), (cell.backbone for cell in cells)),
         variants=variants,
+        kinds={name: _kind(name, stated.get("variants"), cells) for name in variants},
         seeds=sorted({*map(int, stated.get("seeds") or []), *(cell.seed for cell in cells)}),
         baseline=baseline,
         published=stated.get("published"),
         metrics=[m for m in stated.get("metrics") or PRINTED if m in METRICS] or list(PRINTED),
         cells=cells,
     )
+
+
+def _kind(name: str, stated: Any, cells: Sequence[Cell]) -> Kind:
+    """Take what the experiment states of a variant, and what it leaves out from the results."""
+    told = stated[name] if isinstance(stated, Mapping) and name in stated else {}
+    cell = next((cell for cell in cells if cell.variant == name), None)
+    method = told.get("method") or (cell.method if cell else "")
+    preset = told.get("preset") or (cell.preset if cell else "")
+    judging = (told.get("settings") or {}).get("evaluation") or {}
+    return Kind(str(method), str(preset), judging)
 
 
 def _names(stated: Iterable[Any] | None, found: Iterable[str]) -> list[str]:
@@ -200,10 +221,7 @@ def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, dict[str, 
     first = rows[0]
     is_done = all(row["status"] == "done" for row in rows)
     return Cell(
-        dataset=first["dataset"],
-        backbone=first["backbone"],
-        variant=first["variant"],
-        method=first["method"],
+        **{name: first[name] for name in ("dataset", "backbone", "variant", "method")},
         preset=str(first.get("preset") or ""),
         seed=int(first["seed"]),
         is_done=is_done,

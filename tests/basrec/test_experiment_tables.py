@@ -83,6 +83,14 @@ def test_published_values_are_found_by_label_and_by_method(told: Sweep) -> None:
     assert published_rows(beside)[0][-1] == "yes"
 
 
+def test_a_method_that_two_variants_have_is_not_looked_up_by_it(tmp_path: Path) -> None:
+    stated = {"Base": {"method": "base"}, "One": {"method": "basrec"}, "Two": {"method": "basrec"}}
+    rows = [row("Base", 1, 0.1), row("One", 1, 0.1, method="basrec")]  # Two has not run yet
+    write_sweep_files(tmp_path, rows, variants=stated, metrics=["HR@10"])
+    told = beside_published(read_sweep(tmp_path), PUBLISHED)
+    assert [one.group[2] for one in told] == ["Base"]
+
+
 def test_the_published_tables_are_whole() -> None:
     counts = {2: 128, 3: 112, 4: 40, 5: 56, 6: 30}
     for number, count in counts.items():
