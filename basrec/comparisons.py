@@ -1,5 +1,6 @@
 """Every variant of a sweep against its baseline, over seeds and over users, one family a metric."""
 
+import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ from basrec.user_ranks import read_ranks
 
 RULES = ("ranking", "split", "seen", "ties", "candidates")
 """What of a run's policy must agree for metrics to be compared."""
-OTHER_RULES = "judged by other rules"
+STATED = ("seen", "ties")
+"""What of them an experiment can state."""
+OTHER_RULES = "judged by other rules (seen items, ties or candidates)"
+UNKNOWN_RULES = "run folders are gone, and by its preset or settings it may be judged otherwise"
 TESTS = ("t over seeds", "Wilcoxon over seeds", "t over users", "randomisation over users")
 
 
@@ -89,13 +93,13 @@ class Family:
 
 def compare_all(sweep: Sweep) -> list[Family]:
     """Compare every variant with its baseline, in each metric of the experiment."""
-    ranked = _Ranked()
-    return [_family(sweep, metric, ranked) for metric in sweep.metrics]
+    ranked, judged = _Ranked(), Judged(sweep)
+    return [_family(sweep, metric, ranked, judged) for metric in sweep.metrics]
 
 
-def _family(sweep: Sweep, metric: str, ranked: "_Ranked") -> Family:
+def _family(sweep: Sweep, metric: str, ranked: "_Ranked", judged: "Judged") -> Family:
     groups = [group for group in sweep.groups if group[2] != sweep.base_of(group[2])]
-    told = [_compare(sweep, group, metric, ranked) for group in groups]
+    told = [_compare(sweep, group, metric, ranked, judged) for group in groups]
     by_test = {test: holm([one.p_values[test] for one in told]) for test in TESTS}
     told = [
         replace(one, corrected={test: by_test[test][place] for test in TESTS})
@@ -107,7 +111,9 @@ def _family(sweep: Sweep, metric: str, ranked: "_Ranked") -> Family:
     return Family(metric, told, warnings + _missing(told))
 
 
-def _compare(sweep: Sweep, group: Group, metric: str, ranked: "_Ranked") -> Comparison:
+def _compare(
+    sweep: Sweep, group: Group, metric: str, ranked: "_Ranked", judged: "Judged"
+) -> Comparison:
     against = sweep.base_of(group[2])
     base_group = (group[0], group[1], against)
     ours, base = sweep.values(group, metric), sweep.values(base_group, metric)
@@ -117,8 +123,8 @@ def _compare(sweep: Sweep, group: Group, metric: str, ranked: "_Ranked") -> Comp
     cells = [[c for c in sweep.done(g) if c.seed in seeds] for g in (group, base_group)]
     if not seeds:
         return replace(nothing, without_users="no seed in common")
-    if ranked.rules(cells[0]) != ranked.rules(cells[1]):
-        return replace(nothing, without_users=OTHER_RULES)
+    if reason := judged.why_not(group, base_group):
+        return replace(nothing, without_users=reason)
     over_seeds = compare_seeds(
         np.array([ours[seed] for seed in seeds]), np.array([base[seed] for seed in seeds])
     )
@@ -135,7 +141,7 @@ def _missing(told: list[Comparison]) -> list[str]:
         f"{', '.join(one.group)}: not done on both sides with seed "
         f"{', '.join(map(str, one.unpaired))}; {len(one.seeds)} compared."
         for one in told
-        if one.unpaired and one.seeds
+        if one.unpaired and one.over_seeds
     ]
     without = sum(not one.seeds for one in told)
     if without:
@@ -144,13 +150,49 @@ def _missing(told: list[Comparison]) -> list[str]:
             "are not counted in the correction, which will be stricter when they are there."
         )
     words += [
-        f"{', '.join(one.group)}: judged by other rules (seen items, ties or candidates) than "
-        f"{one.against}, so not compared."
+        f"{', '.join(one.group)}: {one.without_users} than {one.against}, so not compared."
         for one in told
-        if one.without_users == OTHER_RULES
+        if one.without_users in (OTHER_RULES, UNKNOWN_RULES)
     ]
     reasons = dict.fromkeys(one.without_users for one in told if one.over_seeds)
     return words + [f"Users are not compared everywhere: {reason}." for reason in reasons if reason]
+
+
+class Judged:
+    """Tells whether two groups were judged alike, by what their run folders say, read once."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        self._rules: dict[Group, set[str | None]] = {}
+
+    def why_not(self, one: Group, other: Group) -> str:
+        """Say why metrics of two groups cannot be compared; empty where they can.
+
+        Rules that no run folder tells any more are taken as equal where the experiment says the
+        same of both variants.
+        """
+        ours, theirs = self._of(one), self._of(other)
+        known = [{rule for rule in rules if rule} for rules in (ours, theirs)]
+        if all(known) and known[0] != known[1]:
+            return OTHER_RULES
+        is_known = None not in ours | theirs
+        return "" if is_known or self._stated(one) == self._stated(other) else UNKNOWN_RULES
+
+    def _of(self, group: Group) -> set[str | None]:
+        if group not in self._rules:
+            runs = [cell.run for cell in self._sweep.done(group)]
+            self._rules[group] = {rules_of(run) if run else None for run in runs}
+        return self._rules[group]
+
+    def _stated(self, group: Group) -> list[Any]:
+        kind = self._sweep.kinds[group[2]]
+        return [kind.preset, *(kind.judging.get(name) for name in STATED)]
+
+
+def rules_of(run: Path) -> str:
+    """Give the rules that a run was judged by, as text that is equal where they are."""
+    policy = read_metrics(run).get("policy", {})
+    return json.dumps({name: policy.get(name) for name in RULES}, sort_keys=True)
 
 
 class _Ranked:
@@ -159,12 +201,6 @@ class _Ranked:
     def __init__(self) -> None:
         self.users: dict[Path, tuple[np.ndarray, np.ndarray] | None] = {}
         self.data: dict[Path, Any] = {}
-
-    def rules(self, cells: list[Cell]) -> list[dict[str, Any]]:
-        """Give the rules that some runs were judged by, each once; none where no folder is left."""
-        policies = [read_metrics(cell.run).get("policy", {}) for cell in cells if cell.run]
-        told = [{name: policy.get(name) for name in RULES} for policy in policies]
-        return [one for place, one in enumerate(told) if one not in told[:place]]
 
     def pair(
         self, ours: list[Cell], base: list[Cell], metric: str

@@ -4,14 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from basrec.comparisons import Comparison, Family
+from basrec.comparisons import Comparison, Family, Judged
 from basrec.published import Beside, shown
 from basrec.statistics import Summary, summarise
 from basrec.sweep_folder import Group, Sweep
 
 OVER_SEEDS, OVER_USERS = "\N{DAGGER}", "\N{DOUBLE DAGGER}"
 LEGEND = (
-    "Means over seeds on the test split. Best of a backbone (and preset) bold, second underlined. "
+    "Means over seeds on the test split. Best of a backbone bold, second underlined, among "
+    "variants that were judged alike. "
     f"{OVER_SEEDS}: differs from the baseline by the t-test over seeds, {OVER_USERS}: by the "
     "randomisation test over users; p < 0.05 after Holm's correction over all comparisons of the "
     f"metric. Two seeds carry no {OVER_SEEDS}, one carries no mark at all."
@@ -34,7 +35,7 @@ Style = Callable[[str], str]
 
 @dataclass(frozen=True)
 class TableCell:
-    """A metric of a variant on a data set; `gain` is relative to the baseline's mean."""
+    """A metric of a variant on a data set; `gain` is the paired one, over the common seeds."""
 
     dataset: str
     metric: str
@@ -63,6 +64,7 @@ def build_table(sweep: Sweep, families: Sequence[Family]) -> list[TableRow]:
         for group in sweep.groups
         if (values := sweep.array(group, metric)) is not None
     }
+    judged = Judged(sweep)
     columns = [(dataset, metric) for dataset in sweep.datasets for metric in sweep.metrics]
 
     def cell(dataset: str, metric: str, backbone: str, variant: str) -> TableCell:
@@ -70,13 +72,13 @@ def build_table(sweep: Sweep, families: Sequence[Family]) -> list[TableRow]:
         mine = summaries[metric, group]
         base = sweep.base_of(variant)
         peers = [name for name in sweep.variants if sweep.base_of(name) == base]
-        rivals = [summaries[metric, (dataset, backbone, name)] for name in peers]
+        others = [(dataset, backbone, name) for name in peers]
+        rivals = [summaries[metric, one] for one in others if not judged.why_not(group, one)]
         means = sorted({one.mean for one in rivals if one}, reverse=True)
         place = means.index(mine.mean) if mine and len(means) > 1 else None
-        first = summaries[metric, (dataset, backbone, base)]
-        gain = mine.mean / first.mean - 1 if mine and first and first.mean else None
-        gain = None if variant == base else gain
-        marks = marks_of(told.get((metric, group)))
+        compared = told.get((metric, group))
+        gain = compared.over_seeds.gain if compared and compared.over_seeds else None
+        marks = marks_of(compared)
         return TableCell(dataset, metric, mine, gain, place == 0, place == 1, marks)
 
     return [

@@ -50,13 +50,14 @@ def seeds_for_wilcoxon(level: float) -> int:
 def warnings_of(seeds: list[int], family: int) -> list[str]:
     """Tell what comparisons over so many common seeds, one number each, cannot carry.
 
-    `family` is how many comparisons are corrected together.
+    `family` is how many comparisons are corrected together. Where nothing was compared, there is
+    nothing to tell.
     """
     told = []
-    if min(seeds, default=0) < 2:
-        which = "all comparisons" if max(seeds, default=0) < 2 else "some comparisons"
+    if min(seeds, default=2) < 2:
+        which = "all comparisons" if max(seeds) < 2 else "some comparisons"
         told.append(
-            f"One seed or none is common in {which}: a single run does not show how much "
+            f"One seed alone is common in {which}: a single run does not show how much "
             "chance moves it, so nothing there is called significant."
         )
     for n in sorted({count for count in seeds if count >= 2}):

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,3 +132,27 @@ def test_two_seeds_carry_no_mark_over_seeds(tmp_path: Path) -> None:
     assert "over 2 seeds carry no mark over seeds" in " ".join(family.warnings)
     told = json.dumps([one.as_data() for one in family.comparisons], allow_nan=False)
     assert "Infinity" not in told
+
+
+def test_unknown_rules_are_equal_only_within_one_preset_and_its_settings(tmp_path: Path) -> None:
+    names = ("Base", "same", "other preset", "other settings")
+    variants: dict[str, dict[str, Any]] = {name: {"method": "base"} for name in names}
+    variants["other preset"] = {"method": "basrec", "preset": "paper"}
+    variants["other settings"]["settings"] = {"evaluation": {"seen": "keep"}}
+    rows = [row(name, seed, 0.1 * seed) for name in names for seed in (1, 2)]
+    write_sweep_files(tmp_path, rows, variants=variants, metrics=["HR@10"], seeds=[1, 2])
+    (family,) = compare_all(read_sweep(tmp_path))  # no run folder is there
+    assert [one.over_seeds is not None for one in family.comparisons] == [True, False, False]
+    told = [told for told in family.warnings if "run folders are gone" in told]
+    assert [words.split(":")[0].split(", ")[2] for words in told] == list(names[2:])
+    assert all("so not compared" in words for words in told)
+
+
+def test_where_nothing_was_compared_no_seeds_are_counted(tmp_path: Path) -> None:
+    write_sweep_files(tmp_path, [row("Base", 1, 0.1)], variants=["Base"], metrics=["HR@10"])
+    (family,) = compare_all(read_sweep(tmp_path))
+    assert family.comparisons == [] and family.warnings == []
+    rows = [row("Base", 1, 0.1), row("BASRec", 2, 0.1)]
+    write_sweep_files(tmp_path, rows, variants=["Base", "BASRec"], metrics=["HR@10"])
+    (family,) = compare_all(read_sweep(tmp_path))
+    assert len(family.warnings) == 1 and "no seed that is done on both" in family.warnings[0]

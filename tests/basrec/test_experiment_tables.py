@@ -1,6 +1,7 @@
 """Tables as the paper prints them, beside its values, in Markdown and LaTeX."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,31 @@ def test_best_and_second_are_marked_in_each_backbone(told: Sweep) -> None:
     first = rows[1].cells[0]
     assert first.told is not None and first.told.mean == pytest.approx(0.0815)
     assert first.gain == pytest.approx(0.0815 / 0.0615 - 1) and rows[0].cells[0].gain is None
+
+
+def test_what_is_not_compared_has_no_gain_and_no_rank_beside_the_others(tmp_path: Path) -> None:
+    stated: dict[str, dict[str, Any]] = {name: {"method": name} for name in ("a", "b", "c")}
+    stated["c"]["settings"] = {"evaluation": {"seen": "keep"}}
+    values = {"a": 0.1, "b": 0.2, "c": 0.9}
+    rows = [row(name, seed, value) for name, value in values.items() for seed in (1, 2)]
+    write_sweep_files(tmp_path, rows, variants=stated, metrics=["HR@10"], baseline="a")
+    sweep = read_sweep(tmp_path)
+    a, b, c = (one.cells[0] for one in build_table(sweep, compare_all(sweep)))
+    assert b.is_best and a.is_second and b.gain == pytest.approx(1.0)
+    assert not c.is_best and c.gain is None
+
+
+def test_the_gain_is_over_the_common_seeds(tmp_path: Path) -> None:
+    rows = [row("Base", seed, 0.1) for seed in (1, 2)]
+    rows += [row("BASRec", seed, 0.11 if seed < 3 else 0.5) for seed in (1, 2, 3, 4, 5)]
+    write_sweep_files(tmp_path, rows, variants=["Base", "BASRec"], metrics=["HR@10"])
+    sweep = read_sweep(tmp_path)
+    families = compare_all(sweep)
+    cell = build_table(sweep, families)[1].cells[0]
+    assert cell.told is not None and cell.told.n == 5
+    assert cell.gain == pytest.approx(0.1)
+    over_seeds = families[0].comparisons[0].over_seeds
+    assert over_seeds is not None and cell.gain == over_seeds.gain
 
 
 def test_markdown_and_latex_say_the_same(told: Sweep) -> None:
