@@ -125,6 +125,32 @@ def table_text(rows: Sequence[TableRow], best: Style, second: Style, plain: Styl
     return [text(cell) for row in rows for cell in row.cells]
 
 
+def interval_of(told: Summary | None) -> str:
+    """Write a 95 % interval, a dash where there is none."""
+    if told is None or told.low is None:
+        return DASH
+    return f"{number(told.low)} to {number(told.high)}"
+
+
+def summary_rows(rows: Sequence[TableRow]) -> list[list[str]]:
+    """Give each variant's seeds, mean, standard deviation and interval as text, a row a metric."""
+    return [
+        [
+            shown(cell.dataset),
+            shown(row.backbone),
+            row.variant,
+            cell.metric,
+            str(cell.told.n),
+            number(cell.told.mean),
+            number(cell.told.sd, 5),
+            interval_of(cell.told),
+        ]
+        for row in rows
+        for cell in row.cells
+        if cell.told
+    ]
+
+
 def published_rows(beside: Sequence[Beside]) -> list[list[str]]:
     """Give ours, published and difference as text, a row a value."""
     return [_published_row(one) for one in beside]
@@ -133,16 +159,16 @@ def published_rows(beside: Sequence[Beside]) -> list[list[str]]:
 def _published_row(one: Beside) -> list[str]:
     dataset, backbone, variant = one.group
     ours, difference = one.ours, one.difference
-    interval = DASH
-    if ours and ours.low is not None:
-        interval = f"{number(ours.low)} to {number(ours.high)}"
     relative = difference / one.published if difference is not None and one.published else None
     inside = {True: "yes", False: "no", None: DASH}[one.is_within]
-    values = [number(ours.mean if ours else None), interval, number(one.published)]
+    values = [number(ours.mean if ours else None), interval_of(ours), number(one.published)]
     change = [number(difference, is_signed=True), percent(relative), inside]
     return [shown(dataset), shown(backbone), variant, one.metric, *values, *change]
 
 
+SUMMARY_HEAD = [
+    *("data set", "backbone", "variant", "metric", "seeds", "mean", "sd", "95 % interval"),
+]
 PUBLISHED_HEAD = [
     *("data set", "backbone", "variant", "metric", "ours", "95 % interval", "published"),
     *("difference", "relative", "within"),

@@ -78,9 +78,9 @@ def test_the_headline_has_the_means_of_the_runs(page: Path, sweep: Path) -> None
 def test_all_parts_are_there(page: Path) -> None:
     text = page.read_text()
     cells = cells_of(text)
-    assert {"headline", "statistics-NDCG@10", "published", "times", "augmentation"} <= set(
-        cells.tables
-    )
+    tables = {"headline", "summary", "statistics-NDCG@10", "published", "times", "augmentation"}
+    assert tables <= set(cells.tables)
+    assert len(cells.tables["summary"]) == 1 + 3 * 2  # a head; three variants, two metrics
     assert "With 3 seeds the Wilcoxon test cannot go below p = 0.25" in text
     assert "not done on both sides with seed 3; 2 compared" in text
     assert "<code>augmentation.alpha</code>" in text

@@ -7,7 +7,7 @@ import pytest
 
 from basrec.comparisons import compare_all
 from basrec.errors import InputError
-from basrec.experiment_tables import build_table, published_rows, small, tex
+from basrec.experiment_tables import build_table, published_rows, small, summary_rows, tex
 from basrec.experiment_text import to_latex, to_markdown
 from basrec.published import SIMILARITY, beside_published, read_table
 from basrec.sweep_folder import Sweep, read_sweep
@@ -81,7 +81,19 @@ def test_markdown_and_latex_say_the_same(told: Sweep) -> None:
     assert mine.startswith(r" & 50 \% \& more\_ & \textbf{0.0815}") and mine.endswith(r"\\")
     (base,) = [line for line in lines if line.startswith("FMLP-Rec & Base")]
     assert r"\underline{0.0715}" in base
-    assert "\n".join(lines).count(r"\begin{tabular}") == len(families) + 2
+    assert "\n".join(lines).count(r"\begin{tabular}") == len(families) + 3
+
+
+def test_each_variant_has_its_mean_spread_and_interval(told: Sweep) -> None:
+    families = compare_all(told)
+    table = build_table(told, families)
+    # sd of .061 and .062; the interval reaches 12.7062 (t of one degree) sd / sqrt(2)
+    low, high = 0.0615 - 12.7062 * 0.0005, 0.0615 + 12.7062 * 0.0005
+    mine = ["Beauty", "SASRec", "Base", "HR@10", "2", "0.0615", "0.00071"]
+    mine.append(f"{low:.4f} to {high:.4f}")
+    assert summary_rows(table)[0] == mine
+    assert "| " + " | ".join(mine) + " |" in to_markdown(told, table, families, [])
+    assert " & ".join(mine) + r" \\" in to_latex(told, table, families, [])
 
 
 def test_every_row_of_latex_has_the_columns_that_are_declared(told: Sweep) -> None:
