@@ -1,15 +1,15 @@
 """Every variant of a sweep against its baseline, over seeds and over users, one family a metric."""
 
-import json
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from basrec.evaluation import read_metrics
 from basrec.files import read_json
 from basrec.power import warnings_of
+from basrec.report import rules_of
 from basrec.statistics import (
     LEAST_SEEDS,
     LEVEL,
@@ -22,12 +22,12 @@ from basrec.statistics import (
 from basrec.sweep_folder import Cell, Group, Sweep
 from basrec.user_ranks import read_ranks
 
-RULES = ("ranking", "split", "seen", "ties", "candidates")
-"""What of a run's policy must agree for metrics to be compared."""
 STATED = ("seen", "ties")
-"""What of them an experiment can state."""
+"""What of the rules an experiment can state."""
 OTHER_RULES = "judged by other rules (seen items, ties or candidates)"
-UNKNOWN_RULES = "run folders are gone, and by its preset or settings it may be judged otherwise"
+UNKNOWN_RULES = (
+    "run folders are gone or damaged, and by its preset or settings it may be judged otherwise"
+)
 TESTS = ("t over seeds", "Wilcoxon over seeds", "t over users", "randomisation over users")
 
 
@@ -189,12 +189,6 @@ class Judged:
         return [kind.preset, *(kind.judging.get(name) for name in STATED)]
 
 
-def rules_of(run: Path) -> str:
-    """Give the rules that a run was judged by, as text that is equal where they are."""
-    policy = read_metrics(run).get("policy", {})
-    return json.dumps({name: policy.get(name) for name in RULES}, sort_keys=True)
-
-
 class _Ranked:
     """Reads each run's ranks once."""
 
@@ -209,14 +203,16 @@ class _Ranked:
         runs = [cell.run for cell in [*ours, *base]]
         found = [run for run in runs if run is not None]
         if len(found) < len(runs):
-            return "a run folder is gone"
+            return "a run folder is gone or damaged"
         if any(self._read(run) is None for run in found):
             return "a run is of a version that kept no ranks.parquet"
         if any(self.data[run] != self.data[found[0]] for run in found):
             return "runs were trained on different data"
-        rows = [by_user(*told, metric) for run in found if (told := self.users[run]) is not None]
-        if len(rows[0]) < 2:
-            return "there are fewer than two users"
+        ranked = [told for run in found if (told := self.users[run]) is not None]
+        common = reduce(np.intersect1d, [users for users, _ in ranked])
+        if len(common) < 2:
+            return "there are fewer than two users that all runs ranked"
+        rows = [by_user(*told, metric, common) for told in ranked]
         return np.mean(rows[: len(ours)], axis=0), np.mean(rows[len(ours) :], axis=0)
 
     def _read(self, run: Path) -> tuple[np.ndarray, np.ndarray] | None:
@@ -227,10 +223,16 @@ class _Ranked:
         return self.users[run]
 
 
-def by_user(users: np.ndarray, ranks: np.ndarray, metric: str) -> np.ndarray:
-    """Give a metric (U,) by user, in the order of their ids, averaged over a user's targets."""
-    _, place = np.unique(users, return_inverse=True)
-    return np.bincount(place, gains_of(ranks, metric)) / np.bincount(place)
+def by_user(
+    users: np.ndarray, ranks: np.ndarray, metric: str, among: np.ndarray | None = None
+) -> np.ndarray:
+    """Give a metric (U,) by user, averaged over a user's targets, in the order of their ids.
+
+    With `among` (U,), of those users alone.
+    """
+    kept = np.isin(users, users if among is None else among)
+    _, place = np.unique(users[kept], return_inverse=True)
+    return np.asarray(np.bincount(place, gains_of(ranks[kept], metric)) / np.bincount(place))
 
 
 def gains_of(ranks: np.ndarray, metric: str) -> np.ndarray:

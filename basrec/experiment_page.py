@@ -138,7 +138,8 @@ def render(told: Told, repeat: str | None = None) -> str:
         failed=[cell for cell in sweep.cells if not cell.is_done],
         missing=_missing(sweep),
         runs=[_reproduction(cell) for cell in sweep.cells if cell.run is not None],
-        gone=[cell.name for cell in sweep.cells if cell.is_done and cell.run is None],
+        gone=[cell.name for cell in sweep.cells if cell.is_done and not (cell.run or cell.damage)],
+        damaged=[cell for cell in sweep.cells if cell.damage],
         repeat=repeat,
     )
 

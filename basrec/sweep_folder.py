@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from basrec.errors import InputError
-from basrec.report import METRICS
+from basrec.report import METRICS, damage_of
 
 RESULTS = "results.parquet"
 EXPERIMENT = "experiment.yaml"
@@ -40,7 +40,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Cell:
-    """One training; `run` is its folder, if it is done and the folder is still there."""
+    """One training; `run` is its folder, if it is done and the folder is still there, and whole."""
 
     dataset: str
     backbone: str
@@ -51,6 +51,7 @@ class Cell:
     is_done: bool
     message: str
     run: Path | None
+    damage: str
     metrics: dict[str, dict[str, float]]
     timing: dict[str, float]
     similarity: dict[str, float]
@@ -154,10 +155,9 @@ def _kind(name: str, stated: Any, cells: Sequence[Cell]) -> Kind:
     """Take what the experiment states of a variant, and what it leaves out from the results."""
     told = stated[name] if isinstance(stated, Mapping) and name in stated else {}
     cell = next((cell for cell in cells if cell.variant == name), None)
-    method = told.get("method") or (cell.method if cell else "")
-    preset = told.get("preset") or (cell.preset if cell else "")
+    method, preset = (cell.method, cell.preset) if cell else ("", "")
     judging = (told.get("settings") or {}).get("evaluation") or {}
-    return Kind(str(method), str(preset), judging)
+    return Kind(str(told.get("method") or method), str(told.get("preset") or preset), judging)
 
 
 def _names(stated: Iterable[Any] | None, found: Iterable[str]) -> list[str]:
@@ -220,13 +220,16 @@ def _cells(folder: Path, rows: Sequence[dict[str, Any]], beside: Beside) -> list
 def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, dict[str, float]]) -> Cell:
     first = rows[0]
     is_done = all(row["status"] == "done" for row in rows)
+    run = _run_of(folder, first.get("run")) if is_done else None
+    damage = damage_of(run) if run else ""
     return Cell(
         **{name: first[name] for name in ("dataset", "backbone", "variant", "method")},
         preset=str(first.get("preset") or ""),
         seed=int(first["seed"]),
         is_done=is_done,
         message=str(first.get("message") or ""),
-        run=_run_of(folder, first.get("run")) if is_done else None,
+        run=None if damage else run,
+        damage=damage,
         metrics={row["split"]: _numbers(row) for row in rows} if is_done else {},
         timing=beside.get("timing", {}),
         similarity=beside.get("similarity", {}),

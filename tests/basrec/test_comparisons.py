@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from basrec.comparisons import TESTS, by_user, compare_all, gains_of
@@ -33,6 +35,19 @@ def test_gains_by_hand() -> None:
     # user 7 has two targets, their mean is the user's; users come in the order of their ids
     users = np.array([9, 7, 7, 8])
     assert by_user(users, ranks, "HR@10").tolist() == [0.5, 0.0, 1.0]
+    assert by_user(users, ranks, "HR@10", np.array([7, 9])).tolist() == [0.5, 1.0]
+
+
+def test_users_are_paired_by_their_ids(sweep: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(sweep.parents[1], tmp_path / "data")
+    place, path = data / "sweeps" / "tiny", data / "runs" / "beauty" / "BASRec-2" / RANKS
+    before = compare_all(read_sweep(place))[0].comparisons[0].over_users
+    table = pq.read_table(path)
+    pq.write_table(table.take(list(range(table.num_rows))[::-1]), path)  # another order
+    assert compare_all(read_sweep(place))[0].comparisons[0].over_users == before
+    pq.write_table(table.filter(pc.field("user_id") != 7), path)  # a user is missing
+    after = compare_all(read_sweep(place))[0].comparisons[0].over_users
+    assert after is not None and after.users == 59
 
 
 def test_only_common_seeds_are_paired(sweep: Path) -> None:
@@ -143,7 +158,7 @@ def test_unknown_rules_are_equal_only_within_one_preset_and_its_settings(tmp_pat
     write_sweep_files(tmp_path, rows, variants=variants, metrics=["HR@10"], seeds=[1, 2])
     (family,) = compare_all(read_sweep(tmp_path))  # no run folder is there
     assert [one.over_seeds is not None for one in family.comparisons] == [True, False, False]
-    told = [told for told in family.warnings if "run folders are gone" in told]
+    told = [told for told in family.warnings if "run folders are gone or damaged" in told]
     assert [words.split(":")[0].split(", ")[2] for words in told] == list(names[2:])
     assert all("so not compared" in words for words in told)
 

@@ -113,9 +113,33 @@ def test_a_sweep_whose_runs_are_gone_still_reports(sweep: Path, tmp_path: Path) 
     moved = shutil.copytree(sweep, tmp_path / "sweeps" / "tiny")
     (moved / "timings.csv").unlink()
     text = write_experiment_report(moved, PUBLISHED).read_text()
-    assert "Users are not compared everywhere: a run folder is gone" in text
+    assert "Users are not compared everywhere: a run folder is gone or damaged" in text
     assert "The run folders of these cells are gone" in text
     assert "headline" in cells_of(text).tables
+
+
+DAMAGE = {
+    "ranks.parquet": lambda text: text[: len(text) // 2],
+    "manifest.json": lambda _: b"{}",
+    "environment.json": lambda _: None,
+    "metrics.json": lambda _: b"[]",
+    "history.jsonl": lambda text: text.replace(b'"validation"', b'"other"', 1),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_run_folder_is_a_note_and_no_more(sweep: Path, tmp_path: Path, name: str) -> None:
+    data = shutil.copytree(sweep.parents[1], tmp_path / "data")
+    path = data / "runs" / "beauty" / "BASRec-2" / name
+    text = DAMAGE[name](path.read_bytes())
+    path.unlink()
+    if text is not None:
+        path.write_bytes(text)
+    page = write_experiment_report(data / "sweeps" / "tiny", PUBLISHED).read_text()
+    assert "<li>beauty, sasrec, BASRec, seed 2: " in page and str(path.parent) in page
+    assert page.count("basrec train ") == 7
+    (headline,) = [r for r in cells_of(page).tables["summary"] if r[2:4] == ["BASRec", "HR@10"]]
+    assert headline[4] == "3"  # its metrics are those of the results
 
 
 def test_a_page_by_another_ending_is_refused(sweep: Path, tmp_path: Path) -> None:
