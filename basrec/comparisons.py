@@ -1,15 +1,17 @@
 """Every variant of a sweep against its baseline, over seeds and over users, one family a metric."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from basrec.evaluation import read_metrics
 from basrec.files import read_json
 from basrec.power import warnings_of
+from basrec.report import rules_of
 from basrec.statistics import (
+    LEAST_SEEDS,
     LEVEL,
     SeedComparison,
     UserComparison,
@@ -20,9 +22,12 @@ from basrec.statistics import (
 from basrec.sweep_folder import Cell, Group, Sweep
 from basrec.user_ranks import read_ranks
 
-RULES = ("ranking", "split", "seen", "ties", "candidates")
-"""What of a run's policy must agree for metrics to be compared."""
-OTHER_RULES = "judged by other rules"
+STATED = ("seen", "ties")
+"""What of the rules an experiment can state."""
+OTHER_RULES = "judged by other rules (seen items, ties or candidates)"
+UNKNOWN_RULES = (
+    "run folders are gone or damaged, and by its preset or settings it may be judged otherwise"
+)
 TESTS = ("t over seeds", "Wilcoxon over seeds", "t over users", "randomisation over users")
 
 
@@ -54,17 +59,17 @@ class Comparison:
 
     @property
     def holds_over_seeds(self) -> bool:
-        """Whether the t-test over seeds is significant after the correction."""
-        return self._holds(TESTS[0])
+        """Whether the t-test over seeds is significant after the correction, and seeds suffice."""
+        return self._holds(TESTS[0], LEAST_SEEDS)
 
     @property
     def holds_over_users(self) -> bool:
         """Whether the randomisation test over users is significant after the correction."""
-        return self._holds(TESTS[3])
+        return self._holds(TESTS[3], 2)
 
-    def _holds(self, test: str) -> bool:
+    def _holds(self, test: str, least: int) -> bool:
         p = self.corrected.get(test)
-        return len(self.seeds) >= 2 and p is not None and p < LEVEL
+        return len(self.seeds) >= least and p is not None and p < LEVEL
 
     def as_data(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -88,25 +93,27 @@ class Family:
 
 def compare_all(sweep: Sweep) -> list[Family]:
     """Compare every variant with its baseline, in each metric of the experiment."""
-    ranked = _Ranked()
-    return [_family(sweep, metric, ranked) for metric in sweep.metrics]
+    ranked, judged = _Ranked(), Judged(sweep)
+    return [_family(sweep, metric, ranked, judged) for metric in sweep.metrics]
 
 
-def _family(sweep: Sweep, metric: str, ranked: "_Ranked") -> Family:
+def _family(sweep: Sweep, metric: str, ranked: "_Ranked", judged: "Judged") -> Family:
     groups = [group for group in sweep.groups if group[2] != sweep.base_of(group[2])]
-    told = [_compare(sweep, group, metric, ranked) for group in groups]
+    told = [_compare(sweep, group, metric, ranked, judged) for group in groups]
     by_test = {test: holm([one.p_values[test] for one in told]) for test in TESTS}
     told = [
         replace(one, corrected={test: by_test[test][place] for test in TESTS})
         for place, one in enumerate(told)
     ]
     done = [one for one in told if one.over_seeds]
-    size = sum(one.p_values[TESTS[0]] is not None for one in done)
+    size = sum(len(one.seeds) >= 2 for one in done)
     warnings = warnings_of([len(one.seeds) for one in done], max(1, size))
     return Family(metric, told, warnings + _missing(told))
 
 
-def _compare(sweep: Sweep, group: Group, metric: str, ranked: "_Ranked") -> Comparison:
+def _compare(
+    sweep: Sweep, group: Group, metric: str, ranked: "_Ranked", judged: "Judged"
+) -> Comparison:
     against = sweep.base_of(group[2])
     base_group = (group[0], group[1], against)
     ours, base = sweep.values(group, metric), sweep.values(base_group, metric)
@@ -116,8 +123,8 @@ def _compare(sweep: Sweep, group: Group, metric: str, ranked: "_Ranked") -> Comp
     cells = [[c for c in sweep.done(g) if c.seed in seeds] for g in (group, base_group)]
     if not seeds:
         return replace(nothing, without_users="no seed in common")
-    if ranked.rules(cells[0]) != ranked.rules(cells[1]):
-        return replace(nothing, without_users=OTHER_RULES)
+    if reason := judged.why_not(group, base_group):
+        return replace(nothing, without_users=reason)
     over_seeds = compare_seeds(
         np.array([ours[seed] for seed in seeds]), np.array([base[seed] for seed in seeds])
     )
@@ -134,7 +141,7 @@ def _missing(told: list[Comparison]) -> list[str]:
         f"{', '.join(one.group)}: not done on both sides with seed "
         f"{', '.join(map(str, one.unpaired))}; {len(one.seeds)} compared."
         for one in told
-        if one.unpaired and one.seeds
+        if one.unpaired and one.over_seeds
     ]
     without = sum(not one.seeds for one in told)
     if without:
@@ -143,13 +150,43 @@ def _missing(told: list[Comparison]) -> list[str]:
             "are not counted in the correction, which will be stricter when they are there."
         )
     words += [
-        f"{', '.join(one.group)}: judged by other rules (seen items, ties or candidates) than "
-        f"{one.against}, so not compared."
+        f"{', '.join(one.group)}: {one.without_users} than {one.against}, so not compared."
         for one in told
-        if one.without_users == OTHER_RULES
+        if one.without_users in (OTHER_RULES, UNKNOWN_RULES)
     ]
     reasons = dict.fromkeys(one.without_users for one in told if one.over_seeds)
     return words + [f"Users are not compared everywhere: {reason}." for reason in reasons if reason]
+
+
+class Judged:
+    """Tells whether two groups were judged alike, by what their run folders say, read once."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        self._rules: dict[Group, set[str | None]] = {}
+
+    def why_not(self, one: Group, other: Group) -> str:
+        """Say why metrics of two groups cannot be compared; empty where they can.
+
+        Rules that no run folder tells any more are taken as equal where the experiment says the
+        same of both variants.
+        """
+        ours, theirs = self._of(one), self._of(other)
+        known = [{rule for rule in rules if rule} for rules in (ours, theirs)]
+        if all(known) and known[0] != known[1]:
+            return OTHER_RULES
+        is_known = None not in ours | theirs
+        return "" if is_known or self._stated(one) == self._stated(other) else UNKNOWN_RULES
+
+    def _of(self, group: Group) -> set[str | None]:
+        if group not in self._rules:
+            runs = [cell.run for cell in self._sweep.done(group)]
+            self._rules[group] = {rules_of(run) if run else None for run in runs}
+        return self._rules[group]
+
+    def _stated(self, group: Group) -> list[Any]:
+        kind = self._sweep.kinds[group[2]]
+        return [kind.preset, *(kind.judging.get(name) for name in STATED)]
 
 
 class _Ranked:
@@ -159,12 +196,6 @@ class _Ranked:
         self.users: dict[Path, tuple[np.ndarray, np.ndarray] | None] = {}
         self.data: dict[Path, Any] = {}
 
-    def rules(self, cells: list[Cell]) -> list[dict[str, Any]]:
-        """Give the rules that some runs were judged by, each once; none where no folder is left."""
-        policies = [read_metrics(cell.run).get("policy", {}) for cell in cells if cell.run]
-        told = [{name: policy.get(name) for name in RULES} for policy in policies]
-        return [one for place, one in enumerate(told) if one not in told[:place]]
-
     def pair(
         self, ours: list[Cell], base: list[Cell], metric: str
     ) -> tuple[np.ndarray, np.ndarray] | str:
@@ -172,14 +203,16 @@ class _Ranked:
         runs = [cell.run for cell in [*ours, *base]]
         found = [run for run in runs if run is not None]
         if len(found) < len(runs):
-            return "a run folder is gone"
+            return "a run folder is gone or damaged"
         if any(self._read(run) is None for run in found):
             return "a run is of a version that kept no ranks.parquet"
         if any(self.data[run] != self.data[found[0]] for run in found):
             return "runs were trained on different data"
-        rows = [by_user(*told, metric) for run in found if (told := self.users[run]) is not None]
-        if len(rows[0]) < 2:
-            return "there are fewer than two users"
+        ranked = [told for run in found if (told := self.users[run]) is not None]
+        common = reduce(np.intersect1d, [users for users, _ in ranked])
+        if len(common) < 2:
+            return "there are fewer than two users that all runs ranked"
+        rows = [by_user(*told, metric, common) for told in ranked]
         return np.mean(rows[: len(ours)], axis=0), np.mean(rows[len(ours) :], axis=0)
 
     def _read(self, run: Path) -> tuple[np.ndarray, np.ndarray] | None:
@@ -190,10 +223,16 @@ class _Ranked:
         return self.users[run]
 
 
-def by_user(users: np.ndarray, ranks: np.ndarray, metric: str) -> np.ndarray:
-    """Give a metric (U,) by user, in the order of their ids, averaged over a user's targets."""
-    _, place = np.unique(users, return_inverse=True)
-    return np.bincount(place, gains_of(ranks, metric)) / np.bincount(place)
+def by_user(
+    users: np.ndarray, ranks: np.ndarray, metric: str, among: np.ndarray | None = None
+) -> np.ndarray:
+    """Give a metric (U,) by user, averaged over a user's targets, in the order of their ids.
+
+    With `among` (U,), of those users alone.
+    """
+    kept = np.isin(users, users if among is None else among)
+    _, place = np.unique(users[kept], return_inverse=True)
+    return np.asarray(np.bincount(place, gains_of(ranks[kept], metric)) / np.bincount(place))
 
 
 def gains_of(ranks: np.ndarray, metric: str) -> np.ndarray:

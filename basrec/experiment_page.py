@@ -26,6 +26,7 @@ from basrec.experiment_tables import (
     LEGEND,
     PUBLISHED_HEAD,
     STATISTICS_HEAD,
+    SUMMARY_HEAD,
     TableRow,
     as_data,
     build_table,
@@ -34,6 +35,7 @@ from basrec.experiment_tables import (
     percent,
     published_rows,
     statistics_rows,
+    summary_rows,
 )
 from basrec.experiment_text import to_latex, to_markdown
 from basrec.files import machine_errors, write_json, write_whole
@@ -116,6 +118,8 @@ def render(told: Told, repeat: str | None = None) -> str:
         bases=list(dict.fromkeys(map(sweep.base_of, sweep.variants))),
         legend=LEGEND,
         table=told.table,
+        summary=summary_rows(told.table),
+        summary_head=SUMMARY_HEAD,
         statistics=[(family, statistics_rows(family)) for family in told.families],
         statistics_head=STATISTICS_HEAD,
         published=published_rows(told.beside),
@@ -134,7 +138,8 @@ def render(told: Told, repeat: str | None = None) -> str:
         failed=[cell for cell in sweep.cells if not cell.is_done],
         missing=_missing(sweep),
         runs=[_reproduction(cell) for cell in sweep.cells if cell.run is not None],
-        gone=[cell.name for cell in sweep.cells if cell.is_done and cell.run is None],
+        gone=[cell.name for cell in sweep.cells if cell.is_done and not (cell.run or cell.damage)],
+        damaged=[cell for cell in sweep.cells if cell.damage],
         repeat=repeat,
     )
 

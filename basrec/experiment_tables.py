@@ -4,17 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from basrec.comparisons import Comparison, Family
+from basrec.comparisons import Comparison, Family, Judged
 from basrec.published import Beside, shown
 from basrec.statistics import Summary, summarise
 from basrec.sweep_folder import Group, Sweep
 
 OVER_SEEDS, OVER_USERS = "\N{DAGGER}", "\N{DOUBLE DAGGER}"
 LEGEND = (
-    "Means over seeds on the test split. Best of a backbone (and preset) bold, second underlined. "
+    "Means over seeds on the test split. Best of a backbone bold, second underlined, among "
+    "variants that were judged alike. "
     f"{OVER_SEEDS}: differs from the baseline by the t-test over seeds, {OVER_USERS}: by the "
     "randomisation test over users; p < 0.05 after Holm's correction over all comparisons of the "
-    "metric."
+    f"metric. Two seeds carry no {OVER_SEEDS}, one carries no mark at all."
 )
 LATEX_SIGNS = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
@@ -34,7 +35,7 @@ Style = Callable[[str], str]
 
 @dataclass(frozen=True)
 class TableCell:
-    """A metric of a variant on a data set; `gain` is relative to the baseline's mean."""
+    """A metric of a variant on a data set; `gain` is the paired one, over the common seeds."""
 
     dataset: str
     metric: str
@@ -63,6 +64,7 @@ def build_table(sweep: Sweep, families: Sequence[Family]) -> list[TableRow]:
         for group in sweep.groups
         if (values := sweep.array(group, metric)) is not None
     }
+    judged = Judged(sweep)
     columns = [(dataset, metric) for dataset in sweep.datasets for metric in sweep.metrics]
 
     def cell(dataset: str, metric: str, backbone: str, variant: str) -> TableCell:
@@ -70,13 +72,13 @@ def build_table(sweep: Sweep, families: Sequence[Family]) -> list[TableRow]:
         mine = summaries[metric, group]
         base = sweep.base_of(variant)
         peers = [name for name in sweep.variants if sweep.base_of(name) == base]
-        rivals = [summaries[metric, (dataset, backbone, name)] for name in peers]
+        others = [(dataset, backbone, name) for name in peers]
+        rivals = [summaries[metric, one] for one in others if not judged.why_not(group, one)]
         means = sorted({one.mean for one in rivals if one}, reverse=True)
         place = means.index(mine.mean) if mine and len(means) > 1 else None
-        first = summaries[metric, (dataset, backbone, base)]
-        gain = mine.mean / first.mean - 1 if mine and first and first.mean else None
-        gain = None if variant == base else gain
-        marks = marks_of(told.get((metric, group)))
+        compared = told.get((metric, group))
+        gain = compared.over_seeds.gain if compared and compared.over_seeds else None
+        marks = marks_of(compared)
         return TableCell(dataset, metric, mine, gain, place == 0, place == 1, marks)
 
     return [
@@ -123,6 +125,32 @@ def table_text(rows: Sequence[TableRow], best: Style, second: Style, plain: Styl
     return [text(cell) for row in rows for cell in row.cells]
 
 
+def interval_of(told: Summary | None) -> str:
+    """Write a 95 % interval, a dash where there is none."""
+    if told is None or told.low is None:
+        return DASH
+    return f"{number(told.low)} to {number(told.high)}"
+
+
+def summary_rows(rows: Sequence[TableRow]) -> list[list[str]]:
+    """Give each variant's seeds, mean, standard deviation and interval as text, a row a metric."""
+    return [
+        [
+            shown(cell.dataset),
+            shown(row.backbone),
+            row.variant,
+            cell.metric,
+            str(cell.told.n),
+            number(cell.told.mean),
+            number(cell.told.sd, 5),
+            interval_of(cell.told),
+        ]
+        for row in rows
+        for cell in row.cells
+        if cell.told
+    ]
+
+
 def published_rows(beside: Sequence[Beside]) -> list[list[str]]:
     """Give ours, published and difference as text, a row a value."""
     return [_published_row(one) for one in beside]
@@ -131,16 +159,16 @@ def published_rows(beside: Sequence[Beside]) -> list[list[str]]:
 def _published_row(one: Beside) -> list[str]:
     dataset, backbone, variant = one.group
     ours, difference = one.ours, one.difference
-    interval = DASH
-    if ours and ours.low is not None:
-        interval = f"{number(ours.low)} to {number(ours.high)}"
     relative = difference / one.published if difference is not None and one.published else None
     inside = {True: "yes", False: "no", None: DASH}[one.is_within]
-    values = [number(ours.mean if ours else None), interval, number(one.published)]
+    values = [number(ours.mean if ours else None), interval_of(ours), number(one.published)]
     change = [number(difference, is_signed=True), percent(relative), inside]
     return [shown(dataset), shown(backbone), variant, one.metric, *values, *change]
 
 
+SUMMARY_HEAD = [
+    *("data set", "backbone", "variant", "metric", "seeds", "mean", "sd", "95 % interval"),
+]
 PUBLISHED_HEAD = [
     *("data set", "backbone", "variant", "metric", "ours", "95 % interval", "published"),
     *("difference", "relative", "within"),

@@ -7,16 +7,19 @@ from basrec.experiment_tables import (
     LEGEND,
     PUBLISHED_HEAD,
     STATISTICS_HEAD,
+    SUMMARY_HEAD,
     TableRow,
     published_rows,
     statistics_rows,
+    summary_rows,
     table_text,
     tex,
 )
 from basrec.published import Beside, shown
 from basrec.sweep_folder import Sweep
 
-PUBLISHED_WORDS, STATISTICS_WORDS = 4, 5
+PUBLISHED_WORDS, STATISTICS_WORDS, SUMMARY_WORDS = 4, 5, 4
+SUMMARY = "Each variant over its seeds"
 """So many first columns of the long tables are words, the others numbers."""
 
 
@@ -25,6 +28,7 @@ def to_markdown(
 ) -> str:
     """Write all tables and warnings as Markdown."""
     parts = [f"# {_escaped(sweep.title)}", _headline_markdown(sweep, rows), LEGEND]
+    parts += [f"## {SUMMARY}", _markdown(SUMMARY_HEAD, summary_rows(rows), SUMMARY_WORDS)]
     for family in families:
         parts.append(f"## {family.metric}: against {_escaped(sweep.baseline)}")
         parts.append("\n".join(f"- {_escaped(warning)}" for warning in family.warnings))
@@ -68,6 +72,7 @@ def to_latex(
     parts = [
         "% \\usepackage{booktabs}",
         _headline_latex(sweep, rows),
+        _latex(SUMMARY_HEAD, summary_rows(rows), SUMMARY_WORDS, f"{SUMMARY}."),
         *(
             _latex(
                 STATISTICS_HEAD,

@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from basrec.statistics import LEVEL, RESAMPLES
+from basrec.statistics import LEAST_SEEDS, LEVEL, RESAMPLES
 
 POWER = 0.8
 
@@ -50,13 +50,14 @@ def seeds_for_wilcoxon(level: float) -> int:
 def warnings_of(seeds: list[int], family: int) -> list[str]:
     """Tell what comparisons over so many common seeds, one number each, cannot carry.
 
-    `family` is how many comparisons are corrected together.
+    `family` is how many comparisons are corrected together. Where nothing was compared, there is
+    nothing to tell.
     """
     told = []
-    if min(seeds, default=0) < 2:
-        which = "all comparisons" if max(seeds, default=0) < 2 else "some comparisons"
+    if min(seeds, default=2) < 2:
+        which = "all comparisons" if max(seeds) < 2 else "some comparisons"
         told.append(
-            f"One seed or none is common in {which}: a single run does not show how much "
+            f"One seed alone is common in {which}: a single run does not show how much "
             "chance moves it, so nothing there is called significant."
         )
     for n in sorted({count for count in seeds if count >= 2}):
@@ -72,6 +73,11 @@ def warnings_of(seeds: list[int], family: int) -> list[str]:
 def _of_seeds(n: int, family: int) -> list[str]:
     """Tell the limits of the two tests over n seeds."""
     told = []
+    if n < LEAST_SEEDS:
+        told.append(
+            f"Comparisons over {n} seeds carry no mark over seeds, whatever p is: it takes "
+            f"{LEAST_SEEDS} seeds."
+        )
     lowest = smallest_wilcoxon(n)
     if lowest > LEVEL:
         told.append(

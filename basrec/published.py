@@ -135,10 +135,10 @@ def similarity_of(kind: str) -> str:
 def _look_up(values: Values, sweep: Sweep, group: Group, metric: str) -> float | None:
     """Find the value of a variant by its label, or by its method where no other variant has it."""
     dataset, backbone = (_plain(AS_PUBLISHED.get(name, name)) for name in group[:2])
-    methods = {cell.variant: cell.method for cell in sweep.cells}
-    method = methods.get(group[2], "")
+    methods = [kind.method for kind in sweep.kinds.values()]
+    method = sweep.kinds[group[2]].method
     names = [group[2]]
-    if list(methods.values()).count(method) == 1:
+    if methods.count(method) == 1:
         names.append(method)
     for name in names:
         for where in (backbone, ""):

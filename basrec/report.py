@@ -22,8 +22,11 @@ from basrec.metrics import CUTS
 from basrec.passport_page import told_if_damaged
 from basrec.presets import PRESETS
 from basrec.run_folder import read_config, read_history
+from basrec.user_ranks import read_ranks
 
 METRICS = [*(f"HR@{k}" for k in CUTS), *(f"NDCG@{k}" for k in CUTS), "MRR"]
+RULES = ("ranking", "split", "seen", "ties", "candidates")
+"""What of a run's policy must agree for metrics to be compared."""
 Rows = list[dict[str, Any]]
 
 
@@ -144,6 +147,30 @@ def facts_of(name: str, run: Path, history: Rows) -> dict[str, Any]:
         "config": yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
         "command": command_of(prepared, run, config),
     }
+
+
+def rules_of(run: Path) -> str:
+    """Give the rules that a run was judged by, as text that is equal where they are."""
+    policy = read_metrics(run).get("policy", {})
+    return json.dumps({name: policy.get(name) for name in RULES}, sort_keys=True)
+
+
+def damage_of(run: Path) -> str:
+    """Say what of a finished run's folder cannot be read; empty where a report can read it all."""
+    try:
+        history = read_history(run)
+        facts = facts_of(run.name, run, history)
+        for told in (facts["policy"], facts["inputs"], facts["environment"]["versions"]):
+            told.items()
+        for line in history:
+            float(line["losses"]["main"])
+            (line["validation"] or {}).items()
+        read_ranks(run, "test")
+    except InputError as exc:
+        return str(exc)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        return f"{run}: its files are not those of a finished run ({exc!r}); train it anew"
+    return ""
 
 
 def command_of(prepared: Path, run: Path, config: TrainConfig) -> str:

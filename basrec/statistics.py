@@ -14,13 +14,15 @@ from statsmodels.stats.multitest import multipletests
 LEVEL = 0.05
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+LEAST_SEEDS = 3
+"""Fewer seeds carry no mark over seeds: two tell next to nothing of the spread."""
 SIGNS_AT_ONCE = 2**22
 """So many random signs exist at a time."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A metric over seeds; no spread and no interval where there is one seed alone."""
+    """A metric over seeds; no interval where there is one seed alone or none differs."""
 
     n: int
     mean: float
@@ -31,7 +33,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class SeedComparison:
-    """A variant against the baseline, paired by seed; `gain` is relative to the baseline's mean."""
+    """A variant against the baseline, paired by seed; `gain` is relative to the baseline's mean.
+
+    Where all differences are equal, `sd` is 0: no interval, no t-test and no dz.
+    """
 
     n: int
     difference: float
@@ -53,9 +58,9 @@ class UserComparison:
     difference: float
     low: float
     high: float
-    p_t: float
+    p_t: float | None
     p_randomisation: float
-    dz: float
+    dz: float | None
 
 
 def summarise(values: np.ndarray) -> Summary:
@@ -63,9 +68,22 @@ def summarise(values: np.ndarray) -> Summary:
     n, mean = len(values), float(np.mean(values))
     if n < 2:
         return Summary(n, mean, None, None, None)
+    if np.ptp(settled(values)) == 0.0:
+        return Summary(n, mean, 0.0, None, None)
     sd = float(np.std(values, ddof=1))
     half = half_width(sd, n)
     return Summary(n, mean, sd, mean - half, mean + half)
+
+
+def difference_of(ours: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Give ours less base (n,), 0 where rounding alone tells them apart."""
+    return np.where(np.isclose(ours, base, rtol=1e-12, atol=0.0), 0.0, ours - base)
+
+
+def settled(values: np.ndarray) -> np.ndarray:
+    """Round values (n,) to 1e-9 of the largest, so that those are equal which rounding parts."""
+    unit = 1e-9 * float(np.abs(values).max(initial=0.0))
+    return np.rint(values / unit) * unit if unit else values
 
 
 def half_width(sd: float, n: int) -> float:
@@ -75,7 +93,7 @@ def half_width(sd: float, n: int) -> float:
 
 def compare_seeds(ours: np.ndarray, base: np.ndarray) -> SeedComparison:
     """Compare metrics (n,) of the same seeds; with one seed there is a difference and no test."""
-    difference = np.asarray(ours - base, dtype=np.float64)
+    difference = difference_of(ours, base)
     told = summarise(difference)
     mean_base = float(np.mean(base))
     gain = told.mean / mean_base if mean_base else None
@@ -96,7 +114,7 @@ def compare_seeds(ours: np.ndarray, base: np.ndarray) -> SeedComparison:
 
 def compare_users(ours: np.ndarray, base: np.ndarray, seed: int = 0) -> UserComparison:
     """Compare metrics (U,) of the same users, at least two."""
-    difference = np.asarray(ours - base, dtype=np.float64)
+    difference = difference_of(ours, base)
     mean = float(difference.mean())
     half = half_width(float(difference.std(ddof=1)), len(difference))
     return UserComparison(
@@ -111,10 +129,10 @@ def compare_users(ours: np.ndarray, base: np.ndarray, seed: int = 0) -> UserComp
     )
 
 
-def t_test(difference: np.ndarray) -> float:
-    """Give p of the paired t-test; where all differences are equal, 1 if they are 0, else 0."""
-    if np.ptp(difference) == 0.0:
-        return 0.0 if difference[0] else 1.0
+def t_test(difference: np.ndarray) -> float | None:
+    """Give p of the paired t-test; None where all differences are equal: there is no spread."""
+    if np.ptp(settled(difference)) == 0.0:
+        return None
     return float(stats.ttest_1samp(difference, 0.0).pvalue)
 
 
@@ -123,6 +141,7 @@ def signed_rank(difference: np.ndarray) -> float:
 
     Differences of 0 are left out; with ties it is the exact p of the midranks.
     """
+    difference = settled(difference)
     difference = difference[difference != 0.0]
     if len(difference) == 0:
         return 1.0
@@ -164,13 +183,11 @@ def _flipped_sums(difference: np.ndarray, rows: int, draws: np.random.Generator)
     return np.asarray(2.0 * kept - difference.sum())
 
 
-def effect_size(difference: np.ndarray) -> float:
-    """Give Cohen's dz, the mean difference in its own standard deviations."""
-    sd = float(np.std(difference, ddof=1))
-    mean = float(np.mean(difference))
-    if sd == 0.0:
-        return math.copysign(math.inf, mean) if mean else 0.0
-    return mean / sd
+def effect_size(difference: np.ndarray) -> float | None:
+    """Give Cohen's dz, the mean difference in its own standard deviations; None without any."""
+    if np.ptp(settled(difference)) == 0.0:
+        return None
+    return float(np.mean(difference) / np.std(difference, ddof=1))
 
 
 def holm(values: Sequence[float | None]) -> list[float | None]:

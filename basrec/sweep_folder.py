@@ -5,7 +5,7 @@ A cell is a dataset, a backbone, a variant and a seed; a group is a cell without
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from basrec.errors import InputError
-from basrec.report import METRICS
+from basrec.report import METRICS, damage_of
 
 RESULTS = "results.parquet"
 EXPERIMENT = "experiment.yaml"
@@ -30,8 +30,17 @@ Group = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What the experiment says of a variant; `judging` is what its settings say of evaluation."""
+
+    method: str
+    preset: str
+    judging: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One training; `run` is its folder, if it is done and the folder is still there."""
+    """One training; `run` is its folder, if it is done and the folder is still there, and whole."""
 
     dataset: str
     backbone: str
@@ -42,6 +51,7 @@ class Cell:
     is_done: bool
     message: str
     run: Path | None
+    damage: str
     metrics: dict[str, dict[str, float]]
     timing: dict[str, float]
     similarity: dict[str, float]
@@ -68,6 +78,8 @@ class Sweep:
     datasets: list[str]
     backbones: list[str]
     variants: list[str]
+    kinds: dict[str, Kind]
+    """By variant, of all that the experiment names, run or not."""
     seeds: list[int]
     baseline: str
     published: str | None
@@ -84,11 +96,10 @@ class Sweep:
 
         Presets may judge by other rules, so that only within one are metrics comparable.
         """
-        kinds = {cell.variant: (cell.method, cell.preset) for cell in self.cells}
-        method, preset = kinds.get(self.baseline, ("", ""))
-        own = kinds.get(variant, (method, preset))[1]
-        likes = [name for name in self.variants if kinds.get(name) == (method, own)]
-        return likes[0] if own != preset and likes else self.baseline
+        base, own = self.kinds[self.baseline], self.kinds[variant].preset
+        like = (base.method, own)
+        likes = [name for name, kind in self.kinds.items() if (kind.method, kind.preset) == like]
+        return likes[0] if own != base.preset and likes else self.baseline
 
     def done(self, group: Group) -> list[Cell]:
         """Give the finished cells of a group, by seed."""
@@ -131,12 +142,22 @@ def read_sweep(folder: Path) -> Sweep:
         datasets=_names(stated.get("datasets"), (cell.dataset for cell in cells)),
         backbones=_names(stated.get("backbones"), (cell.backbone for cell in cells)),
         variants=variants,
+        kinds={name: _kind(name, stated.get("variants"), cells) for name in variants},
         seeds=sorted({*map(int, stated.get("seeds") or []), *(cell.seed for cell in cells)}),
         baseline=baseline,
         published=stated.get("published"),
         metrics=[m for m in stated.get("metrics") or PRINTED if m in METRICS] or list(PRINTED),
         cells=cells,
     )
+
+
+def _kind(name: str, stated: Any, cells: Sequence[Cell]) -> Kind:
+    """Take what the experiment states of a variant, and what it leaves out from the results."""
+    told = stated[name] if isinstance(stated, Mapping) and name in stated else {}
+    cell = next((cell for cell in cells if cell.variant == name), None)
+    method, preset = (cell.method, cell.preset) if cell else ("", "")
+    judging = (told.get("settings") or {}).get("evaluation") or {}
+    return Kind(str(told.get("method") or method), str(told.get("preset") or preset), judging)
 
 
 def _names(stated: Iterable[Any] | None, found: Iterable[str]) -> list[str]:
@@ -199,16 +220,16 @@ def _cells(folder: Path, rows: Sequence[dict[str, Any]], beside: Beside) -> list
 def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, dict[str, float]]) -> Cell:
     first = rows[0]
     is_done = all(row["status"] == "done" for row in rows)
+    run = _run_of(folder, first.get("run")) if is_done else None
+    damage = damage_of(run) if run else ""
     return Cell(
-        dataset=first["dataset"],
-        backbone=first["backbone"],
-        variant=first["variant"],
-        method=first["method"],
+        **{name: first[name] for name in ("dataset", "backbone", "variant", "method")},
         preset=str(first.get("preset") or ""),
         seed=int(first["seed"]),
         is_done=is_done,
         message=str(first.get("message") or ""),
-        run=_run_of(folder, first.get("run")) if is_done else None,
+        run=None if damage else run,
+        damage=damage,
         metrics={row["split"]: _numbers(row) for row in rows} if is_done else {},
         timing=beside.get("timing", {}),
         similarity=beside.get("similarity", {}),

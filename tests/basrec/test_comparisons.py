@@ -3,8 +3,11 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from basrec.comparisons import TESTS, by_user, compare_all, gains_of
@@ -32,6 +35,19 @@ def test_gains_by_hand() -> None:
     # user 7 has two targets, their mean is the user's; users come in the order of their ids
     users = np.array([9, 7, 7, 8])
     assert by_user(users, ranks, "HR@10").tolist() == [0.5, 0.0, 1.0]
+    assert by_user(users, ranks, "HR@10", np.array([7, 9])).tolist() == [0.5, 1.0]
+
+
+def test_users_are_paired_by_their_ids(sweep: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(sweep.parents[1], tmp_path / "data")
+    place, path = data / "sweeps" / "tiny", data / "runs" / "beauty" / "BASRec-2" / RANKS
+    before = compare_all(read_sweep(place))[0].comparisons[0].over_users
+    table = pq.read_table(path)
+    pq.write_table(table.take(list(range(table.num_rows))[::-1]), path)  # another order
+    assert compare_all(read_sweep(place))[0].comparisons[0].over_users == before
+    pq.write_table(table.filter(pc.field("user_id") != 7), path)  # a user is missing
+    after = compare_all(read_sweep(place))[0].comparisons[0].over_users
+    assert after is not None and after.users == 59
 
 
 def test_only_common_seeds_are_paired(sweep: Path) -> None:
@@ -118,3 +134,40 @@ def test_five_clear_seeds_hold_over_seeds(tmp_path: Path) -> None:
     (one,) = compare_all(read_sweep(tmp_path))[0].comparisons
     assert one.holds_over_seeds and not one.holds_over_users
     assert one.p_values["Wilcoxon over seeds"] == 0.0625
+
+
+def test_two_seeds_carry_no_mark_over_seeds(tmp_path: Path) -> None:
+    values = {"Base": (0.1, 0.11), "BASRec": (0.2, 0.21), "alpha 0.2": (0.9, 0.91001)}
+    rows = [row(name, s, value) for name, told in values.items() for s, value in enumerate(told)]
+    write_sweep_files(tmp_path, rows, metrics=["HR@10"], seeds=[0, 1])
+    (family,) = compare_all(read_sweep(tmp_path))
+    same, clear = family.comparisons
+    assert same.p_values[TESTS[0]] is None and same.over_seeds and same.over_seeds.dz is None
+    assert (clear.corrected[TESTS[0]] or 1) < 0.001 and not clear.holds_over_seeds
+    assert "over 2 seeds carry no mark over seeds" in " ".join(family.warnings)
+    told = json.dumps([one.as_data() for one in family.comparisons], allow_nan=False)
+    assert "Infinity" not in told
+
+
+def test_unknown_rules_are_equal_only_within_one_preset_and_its_settings(tmp_path: Path) -> None:
+    names = ("Base", "same", "other preset", "other settings")
+    variants: dict[str, dict[str, Any]] = {name: {"method": "base"} for name in names}
+    variants["other preset"] = {"method": "basrec", "preset": "paper"}
+    variants["other settings"]["settings"] = {"evaluation": {"seen": "keep"}}
+    rows = [row(name, seed, 0.1 * seed) for name in names for seed in (1, 2)]
+    write_sweep_files(tmp_path, rows, variants=variants, metrics=["HR@10"], seeds=[1, 2])
+    (family,) = compare_all(read_sweep(tmp_path))  # no run folder is there
+    assert [one.over_seeds is not None for one in family.comparisons] == [True, False, False]
+    told = [told for told in family.warnings if "run folders are gone or damaged" in told]
+    assert [words.split(":")[0].split(", ")[2] for words in told] == list(names[2:])
+    assert all("so not compared" in words for words in told)
+
+
+def test_where_nothing_was_compared_no_seeds_are_counted(tmp_path: Path) -> None:
+    write_sweep_files(tmp_path, [row("Base", 1, 0.1)], variants=["Base"], metrics=["HR@10"])
+    (family,) = compare_all(read_sweep(tmp_path))
+    assert family.comparisons == [] and family.warnings == []
+    rows = [row("Base", 1, 0.1), row("BASRec", 2, 0.1)]
+    write_sweep_files(tmp_path, rows, variants=["Base", "BASRec"], metrics=["HR@10"])
+    (family,) = compare_all(read_sweep(tmp_path))
+    assert len(family.warnings) == 1 and "no seed that is done on both" in family.warnings[0]

@@ -78,9 +78,9 @@ def test_the_headline_has_the_means_of_the_runs(page: Path, sweep: Path) -> None
 def test_all_parts_are_there(page: Path) -> None:
     text = page.read_text()
     cells = cells_of(text)
-    assert {"headline", "statistics-NDCG@10", "published", "times", "augmentation"} <= set(
-        cells.tables
-    )
+    tables = {"headline", "summary", "statistics-NDCG@10", "published", "times", "augmentation"}
+    assert tables <= set(cells.tables)
+    assert len(cells.tables["summary"]) == 1 + 3 * 2  # a head; three variants, two metrics
     assert "With 3 seeds the Wilcoxon test cannot go below p = 0.25" in text
     assert "not done on both sides with seed 3; 2 compared" in text
     assert "<code>augmentation.alpha</code>" in text
@@ -113,9 +113,33 @@ def test_a_sweep_whose_runs_are_gone_still_reports(sweep: Path, tmp_path: Path) 
     moved = shutil.copytree(sweep, tmp_path / "sweeps" / "tiny")
     (moved / "timings.csv").unlink()
     text = write_experiment_report(moved, PUBLISHED).read_text()
-    assert "Users are not compared everywhere: a run folder is gone" in text
+    assert "Users are not compared everywhere: a run folder is gone or damaged" in text
     assert "The run folders of these cells are gone" in text
     assert "headline" in cells_of(text).tables
+
+
+DAMAGE = {
+    "ranks.parquet": lambda text: text[: len(text) // 2],
+    "manifest.json": lambda _: b"{}",
+    "environment.json": lambda _: None,
+    "metrics.json": lambda _: b"[]",
+    "history.jsonl": lambda text: text.replace(b'"validation"', b'"other"', 1),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_run_folder_is_a_note_and_no_more(sweep: Path, tmp_path: Path, name: str) -> None:
+    data = shutil.copytree(sweep.parents[1], tmp_path / "data")
+    path = data / "runs" / "beauty" / "BASRec-2" / name
+    text = DAMAGE[name](path.read_bytes())
+    path.unlink()
+    if text is not None:
+        path.write_bytes(text)
+    page = write_experiment_report(data / "sweeps" / "tiny", PUBLISHED).read_text()
+    assert "<li>beauty, sasrec, BASRec, seed 2: " in page and str(path.parent) in page
+    assert page.count("basrec train ") == 7
+    (headline,) = [r for r in cells_of(page).tables["summary"] if r[2:4] == ["BASRec", "HR@10"]]
+    assert headline[4] == "3"  # its metrics are those of the results
 
 
 def test_a_page_by_another_ending_is_refused(sweep: Path, tmp_path: Path) -> None:

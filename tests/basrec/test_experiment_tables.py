@@ -1,12 +1,13 @@
 """Tables as the paper prints them, beside its values, in Markdown and LaTeX."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from basrec.comparisons import compare_all
 from basrec.errors import InputError
-from basrec.experiment_tables import build_table, published_rows, small, tex
+from basrec.experiment_tables import build_table, published_rows, small, summary_rows, tex
 from basrec.experiment_text import to_latex, to_markdown
 from basrec.published import SIMILARITY, beside_published, read_table
 from basrec.sweep_folder import Sweep, read_sweep
@@ -44,6 +45,31 @@ def test_best_and_second_are_marked_in_each_backbone(told: Sweep) -> None:
     assert first.gain == pytest.approx(0.0815 / 0.0615 - 1) and rows[0].cells[0].gain is None
 
 
+def test_what_is_not_compared_has_no_gain_and_no_rank_beside_the_others(tmp_path: Path) -> None:
+    stated: dict[str, dict[str, Any]] = {name: {"method": name} for name in ("a", "b", "c")}
+    stated["c"]["settings"] = {"evaluation": {"seen": "keep"}}
+    values = {"a": 0.1, "b": 0.2, "c": 0.9}
+    rows = [row(name, seed, value) for name, value in values.items() for seed in (1, 2)]
+    write_sweep_files(tmp_path, rows, variants=stated, metrics=["HR@10"], baseline="a")
+    sweep = read_sweep(tmp_path)
+    a, b, c = (one.cells[0] for one in build_table(sweep, compare_all(sweep)))
+    assert b.is_best and a.is_second and b.gain == pytest.approx(1.0)
+    assert not c.is_best and c.gain is None
+
+
+def test_the_gain_is_over_the_common_seeds(tmp_path: Path) -> None:
+    rows = [row("Base", seed, 0.1) for seed in (1, 2)]
+    rows += [row("BASRec", seed, 0.11 if seed < 3 else 0.5) for seed in (1, 2, 3, 4, 5)]
+    write_sweep_files(tmp_path, rows, variants=["Base", "BASRec"], metrics=["HR@10"])
+    sweep = read_sweep(tmp_path)
+    families = compare_all(sweep)
+    cell = build_table(sweep, families)[1].cells[0]
+    assert cell.told is not None and cell.told.n == 5
+    assert cell.gain == pytest.approx(0.1)
+    over_seeds = families[0].comparisons[0].over_seeds
+    assert over_seeds is not None and cell.gain == over_seeds.gain
+
+
 def test_markdown_and_latex_say_the_same(told: Sweep) -> None:
     families = compare_all(told)
     table, beside = build_table(told, families), beside_published(told, PUBLISHED)
@@ -55,7 +81,19 @@ def test_markdown_and_latex_say_the_same(told: Sweep) -> None:
     assert mine.startswith(r" & 50 \% \& more\_ & \textbf{0.0815}") and mine.endswith(r"\\")
     (base,) = [line for line in lines if line.startswith("FMLP-Rec & Base")]
     assert r"\underline{0.0715}" in base
-    assert "\n".join(lines).count(r"\begin{tabular}") == len(families) + 2
+    assert "\n".join(lines).count(r"\begin{tabular}") == len(families) + 3
+
+
+def test_each_variant_has_its_mean_spread_and_interval(told: Sweep) -> None:
+    families = compare_all(told)
+    table = build_table(told, families)
+    # sd of .061 and .062; the interval reaches 12.7062 (t of one degree) sd / sqrt(2)
+    low, high = 0.0615 - 12.7062 * 0.0005, 0.0615 + 12.7062 * 0.0005
+    mine = ["Beauty", "SASRec", "Base", "HR@10", "2", "0.0615", "0.00071"]
+    mine.append(f"{low:.4f} to {high:.4f}")
+    assert summary_rows(table)[0] == mine
+    assert "| " + " | ".join(mine) + " |" in to_markdown(told, table, families, [])
+    assert " & ".join(mine) + r" \\" in to_latex(told, table, families, [])
 
 
 def test_every_row_of_latex_has_the_columns_that_are_declared(told: Sweep) -> None:
@@ -81,6 +119,14 @@ def test_published_values_are_found_by_label_and_by_method(told: Sweep) -> None:
     assert mine.ours is not None and mine.ours.high == pytest.approx(0.0615 + half, abs=1e-6)
     assert mine.is_within is True
     assert published_rows(beside)[0][-1] == "yes"
+
+
+def test_a_method_that_two_variants_have_is_not_looked_up_by_it(tmp_path: Path) -> None:
+    stated = {"Base": {"method": "base"}, "One": {"method": "basrec"}, "Two": {"method": "basrec"}}
+    rows = [row("Base", 1, 0.1), row("One", 1, 0.1, method="basrec")]  # Two has not run yet
+    write_sweep_files(tmp_path, rows, variants=stated, metrics=["HR@10"])
+    told = beside_published(read_sweep(tmp_path), PUBLISHED)
+    assert [one.group[2] for one in told] == ["Base"]
 
 
 def test_the_published_tables_are_whole() -> None:

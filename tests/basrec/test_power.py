@@ -43,5 +43,7 @@ def test_warnings_are_for_people() -> None:
     assert "One seed" not in five
     assert "all comparisons" in warnings_of([1, 1], family=2)[0]
     assert "some comparisons" in warnings_of([1, 5], family=2)[0]
+    assert warnings_of([], family=1) == []  # nothing was compared
+    assert "carry no mark over seeds" in warnings_of([2], family=1)[0]
     assert "lifts above 0.05" in " ".join(warnings_of([7], family=20))
     assert "resamples" in " ".join(warnings_of([9], family=501))

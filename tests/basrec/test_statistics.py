@@ -97,8 +97,25 @@ def test_users_are_compared_in_pairs() -> None:
 
 
 def test_equal_differences_are_no_trap() -> None:
-    assert effect_size(np.zeros(3)) == 0.0 and t_test(np.zeros(3)) == 1.0
-    assert effect_size(np.full(3, -0.5)) == -math.inf and t_test(np.full(3, 0.5)) == 0.0
+    base = np.array([0.3, 0.31, 0.33])
+    for shift in (0.0, 0.01, -0.2):  # equal, but for what floating point adds
+        told = compare_seeds(base + shift, base)
+        assert told.difference == pytest.approx(shift) and told.sd == 0.0
+        assert told.p_t is told.dz is told.low is told.high is None
+        assert told.p_wilcoxon == (1.0 if shift == 0.0 else 2 / 2**3)
+    users = compare_users(np.ones(20), np.zeros(20))
+    assert users.p_t is users.dz is None and users.p_randomisation < 0.01
+    assert effect_size(np.zeros(3)) is None and t_test(np.full(3, 0.5)) is None
+
+
+def test_differences_of_whole_counts_are_ranked_as_counts_are() -> None:
+    base = np.array([1396, 1390, 1400, 1410, 1388, 1379, 1401, 1395])
+    added = np.array([5, -5, 5, 3, 5, -3, 5, 5])
+    told = compare_seeds((base + added) / 4563, base / 4563)
+    assert told.p_wilcoxon == signed_rank(added.astype(float)) == 0.171875
+    # equal but for the order of a sum is no difference
+    noisy = compare_users(np.array([0.1 + 0.2, 1.0, 0.5]), np.array([0.3, 0.0, 0.5]))
+    assert noisy.changed == 1
 
 
 def test_holm_by_hand() -> None:

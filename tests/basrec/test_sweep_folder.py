@@ -78,6 +78,18 @@ def test_a_variant_of_another_preset_has_that_presets_base(tmp_path: Path) -> No
     ]
 
 
+def test_what_a_variant_stands_against_does_not_hang_on_what_has_run(tmp_path: Path) -> None:
+    variants = {"Base": "reference", "BASRec": "reference", "Base-paper": "paper"}
+    variants |= {"BASRec-paper": "paper"}
+    stated = {n: {"method": n.split("-")[0].lower(), "preset": p} for n, p in variants.items()}
+    rows = [row(n, 1, 0.1, **stated[n]) for n in ("Base-paper", "BASRec-paper")]
+    write_sweep_files(tmp_path, rows, variants=stated)  # as after --only variant=Base-paper,...
+    told = read_sweep(tmp_path)
+    assert told.base_of("BASRec-paper") == told.base_of("Base-paper") == "Base-paper"
+    assert told.base_of("BASRec") == "Base"
+    assert told.kinds["BASRec"].method == "basrec" and told.kinds["BASRec"].preset == "reference"
+
+
 def test_what_is_not_whole_is_an_error(sweep: Path, tmp_path: Path) -> None:
     place = shutil.copytree(sweep, tmp_path / "a")
     (place / "experiment.yaml").write_text(yaml.safe_dump({"baseline": "none such"}))
