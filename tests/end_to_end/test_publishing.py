@@ -85,7 +85,7 @@ def test_nights(
     flows = httpx.post(f"{server}/flow_runs/filter", json={}).json()
     by_name = {run["flow_id"]: run["state"]["type"] for run in flows}
     assert sorted(by_name.values()) == ["COMPLETED"] * 3 + ["FAILED"] * 2
-    assert any("users 6 is 50.0% below" in run["state"]["message"] or "" for run in flows)
+    assert any("users 6 is 50.0% below" in (run["state"]["message"] or "") for run in flows)
     monkeypatch.delenv("PREFECT_API_URL")
 
     # It was meant so.
