@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from basrec.config import TrainConfig
 from basrec.presets import PRESETS
@@ -140,10 +141,17 @@ def all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     for name, field in model.model_fields.items():
         inner = "" if name == "training" else f"{prefix}{name}."
         keys.append(f"{prefix}{name}")
-        for kind in (field.annotation, *get_args(field.annotation)):  # a section may be optional
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                keys += all_keys(kind, inner)
+        section = section_of(field)
+        keys += all_keys(section, inner) if section else []
     return keys
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Give the section that a key holds, which may be optional."""
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
 
 
 def parse_overrides(overrides: Sequence[str]) -> Values:

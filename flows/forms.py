@@ -1,14 +1,14 @@
 """Flow parameters as people write them: what Prefect's UI shows as a form and sends as JSON."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from docstring_parser import parse_from_object
 from pydantic import BaseModel, BeforeValidator, TypeAdapter, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 from basrec.config import TrainConfig
-from flows.config import TRAIN_KEYS, RunConfig, Values, resolve_values
+from flows.config import TRAIN_KEYS, RunConfig, Values, resolve_values, section_of
 from flows.experiment import SETTINGS
 from flows.run import check_methods
 
@@ -35,14 +35,6 @@ def form_of(model: type[BaseModel], keys: Iterable[str] = ()) -> Schema:
             "position": len(properties),
         }
     return {"type": "object", "properties": properties, "additionalProperties": False}
-
-
-def section_of(field: FieldInfo) -> type[BaseModel] | None:
-    """Give the section that a key holds, which may be optional."""
-    for kind in (field.annotation, *get_args(field.annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
 
 
 def _value(schema: Schema) -> Schema:

@@ -1,6 +1,5 @@
 """`basrec serve`: a Prefect server and a worker on loopback, with everything deployed."""
 
-import fcntl
 import os
 import shutil
 import signal
@@ -8,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import httpx
 import yaml
 
 from flows.errors import end_on_sigterm
+from flows.lock import Held, alone
 from flows.programs import END_SECONDS, program, wait_until, watch
 from flows.progress import errors
 from flows.run import quieten_prefect
@@ -79,11 +79,10 @@ def _check_port(port: int) -> None:
 @contextmanager
 def _held(home: Path) -> Iterator[None]:
     """Hold the folder of the database, in which two servers would both schedule."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("w") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
+            stack.enter_context(alone(home / "lock", str(home)))
+        except Held as exc:
             raise InputError(f"{home}: another 'basrec serve' is at this folder; end it") from exc
         yield
 
