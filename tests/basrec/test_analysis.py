@@ -13,6 +13,7 @@ from basrec.analysis import analyse, similarity_over
 from basrec.augmentation.mixing import symmetric_beta
 from basrec.config import TrainConfig
 from basrec.errors import InputError
+from basrec.presets import PRESETS
 from basrec.rng import generator
 from basrec.run_folder import read_history
 from basrec.training import train
@@ -56,7 +57,7 @@ def test_an_analysis_tells_all_and_is_json(runs: list[Path]) -> None:
     assert set(told["edits"]) == set(told["relevance"]) == {"reorder", "substitute"}
     assert told["edits"]["reorder"]["sequences"] == 60
     assert told["edits"]["substitute"]["mean_done"] <= told["edits"]["substitute"]["mean_asked"]
-    assert set(told["weights"]) == {"paper", "reference", "strict", "one"}
+    assert set(told["weights"]) == {*PRESETS, "one"}
     main = [line["losses"]["single_sequence"] / line["losses"]["main"] for line in history]
     assert told["loss_shares"]["single_sequence"] == pytest.approx(sum(main) / 2)
 
@@ -78,7 +79,7 @@ def test_effective_weights_follow_the_formula() -> None:
     config = TrainConfig.model_validate({"train": {"batch_size": 5}, "seed": 3})
     told = weights_by_preset(config, num_examples=100)
     assert preset_weights() == {
-        "paper": "sequence", "reference": "batch_sum", "strict": "log", "one": "one"
+        "paper": "sequence", "reference": "batch_sum", "strict": "log", "best": "one", "one": "one"
     }  # fmt: skip
     stream, sums = generator(3, "watched"), {"paper": 0.0, "reference": 0.0, "strict": 0.0}
     for _ in range(DRAWN_BATCHES):

@@ -123,7 +123,7 @@ def found(data: Path, **options: float) -> dict[str, str]:
 
 
 def gc(data: Path, *options: str) -> str:
-    shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["gc", "--data", str(data), *options])
+    shown = CliRunner(env={"COLUMNS": "500"}).invoke(app, ["gc", "--data", str(data), *options])
     assert shown.exit_code == 0, shown.exception
     return shown.output
 
