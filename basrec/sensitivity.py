@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from basrec.report import flatten
+from basrec.presets import flatten
 from basrec.run_folder import read_config
 from basrec.statistics import Summary, summarise
 from basrec.sweep_folder import Group, Sweep

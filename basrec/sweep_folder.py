@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from basrec.errors import InputError
-from basrec.report import METRICS, damage_of
+from basrec.report import damage_of
+from basrec.results import METRICS
 
 RESULTS = "results.parquet"
 EXPERIMENT = "experiment.yaml"
