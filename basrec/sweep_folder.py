@@ -5,7 +5,7 @@ A cell is a dataset, a backbone, a variant and a seed; a group is a cell without
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,10 @@ import yaml
 
 from basrec.errors import InputError
 from basrec.report import damage_of
-from basrec.results import METRICS
+from basrec.results import CELL, METRICS, Beside, read_beside
 
 RESULTS = "results.parquet"
 EXPERIMENT = "experiment.yaml"
-TIMINGS = "timings.csv"
-SIMILARITIES = "similarity.csv"
-CELL = ("dataset", "backbone", "variant", "seed")
 PRINTED = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
 """What the paper prints, where the experiment names no metrics."""
 Group = tuple[str, str, str]
@@ -57,6 +54,8 @@ class Cell:
     timing: dict[str, float]
     similarity: dict[str, float]
     """To the originals, by kind of augmented samples, averaged over training."""
+    history: list[dict[str, Any]]
+    """Its learning curve, as far as history.csv tells it."""
 
     @property
     def group(self) -> Group:
@@ -129,7 +128,7 @@ def read_sweep(folder: Path) -> Sweep:
     """
     rows, stated = _read_rows(folder / RESULTS), _read_experiment(folder / EXPERIMENT)
     try:
-        cells = _cells(folder, rows, _read_beside(folder))
+        cells = _cells(folder, rows, read_beside(folder))
     except (KeyError, TypeError, ValueError, csv.Error) as exc:
         raise InputError(f"{folder}: {exc!r}: tables are not as promised; sweep again") from exc
     variants = _names(stated.get("variants"), (cell.variant for cell in cells))
@@ -186,30 +185,6 @@ def _read_experiment(path: Path) -> dict[str, Any]:
     return stated
 
 
-Beside = dict[tuple[str, ...], dict[str, dict[str, float]]]
-"""By cell: its row of timings.csv, and its similarities by kind; each may be missing."""
-
-
-def _read_beside(folder: Path) -> Beside:
-    """Read what tables besides the results tell of each cell; none where there is no file."""
-    told: Beside = {}
-    for key, row in _rows_by_cell(folder / TIMINGS):
-        told.setdefault(key, {})["timing"] = {k: float(value) for k, value in row.items() if value}
-    for key, row in _rows_by_cell(folder / SIMILARITIES):
-        kinds = told.setdefault(key, {}).setdefault("similarity", {})
-        kinds[row["kind"]] = float(row["over_training"])
-    return told
-
-
-def _rows_by_cell(path: Path) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
-    """Give each row of a table and the cell that it tells of."""
-    if not path.is_file():
-        return
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            yield tuple(str(row.pop(name)) for name in CELL), row
-
-
 def _cells(folder: Path, rows: Sequence[dict[str, Any]], beside: Beside) -> list[Cell]:
     """Gather the rows of each cell, one a split."""
     parts: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -218,7 +193,7 @@ def _cells(folder: Path, rows: Sequence[dict[str, Any]], beside: Beside) -> list
     return [_cell(folder, told, beside.get(key, {})) for key, told in parts.items()]
 
 
-def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, dict[str, float]]) -> Cell:
+def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, Any]) -> Cell:
     first = rows[0]
     is_done = all(row["status"] == "done" for row in rows)
     run = _run_of(folder, first.get("run")) if is_done else None
@@ -234,6 +209,7 @@ def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, dict[str, 
         metrics={row["split"]: _numbers(row) for row in rows} if is_done else {},
         timing=beside.get("timing", {}),
         similarity=beside.get("similarity", {}),
+        history=beside.get("history", []),
     )
 
 
