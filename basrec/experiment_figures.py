@@ -125,6 +125,8 @@ def curves_figure(
     start = 0
     for stage in (1, 2):
         parts = {name: _of_stage(told, series, stage) for name, told in histories.items()}
+        if stage == 2 and start and any(parts.values()):
+            _mark(axes, start)
         for place, (variant, rows) in enumerate(parts.items()):
             if not {(stage, *row) for row in rows} - drawn:
                 continue
@@ -132,14 +134,7 @@ def curves_figure(
             # The first, a base, lies on top as a finer line: what it meets is seen around it.
             style = {"color": colours[variant], "zorder": 3 - (place > 0)}
             _draw(axes, rows, start, style, 1.4 if place == 0 else 2.2)
-        if stage == 1 and drawn:
-            start = max(len(row) for rows in parts.values() for row in rows)
-            if any(line.get("stage") == 2 for h in histories.values() for one in h for line in one):
-                axes.axvline(start + 0.5, color=INK, linestyle=":", linewidth=1)
-                place_text = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-                axes.annotate(
-                    "stage 2", (start + 0.5, 0.0), (3, 3), color=INK, fontsize=8, **place_text
-                )
+        start = max([start, *(len(row) for rows in parts.values() for row in rows if stage == 1)])
     if not drawn:
         return None
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -158,6 +153,13 @@ def _of_stage(told: list[History], series: Series, stage: int) -> list[list[floa
         for history in told
     ]
     return [row for row in rows if any(value is not None for value in row)]
+
+
+def _mark(axes: Axes, start: int) -> None:
+    """Mark where the second stage begins."""
+    axes.axvline(start + 0.5, color=INK, linestyle=":", linewidth=1)
+    where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    axes.annotate("stage 2", (start + 0.5, 0.0), (3, 3), color=INK, fontsize=8, **where)
 
 
 def _draw(
