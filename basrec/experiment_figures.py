@@ -158,8 +158,14 @@ def _of_stage(told: list[History], series: Series, stage: int) -> list[list[floa
 def _mark(axes: Axes, start: int) -> None:
     """Mark where the second stage begins."""
     axes.axvline(start + 0.5, color=INK, linestyle=":", linewidth=1)
-    where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    axes.annotate("stage 2", (start + 0.5, 0.0), (3, 3), color=INK, fontsize=8, **where)
+    axes.text(
+        start + 0.5,
+        0.01,
+        " stage 2",
+        {"color": INK},
+        fontsize=8,
+        transform=axes.get_xaxis_transform(),
+    )
 
 
 def _draw(

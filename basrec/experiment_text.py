@@ -221,9 +221,9 @@ def tex(text: str) -> str:
 def _tex_sign(sign: str) -> str:
     if sign in LATEX_SIGNS or sign.isascii():
         return LATEX_SIGNS.get(sign, sign)
-    base, *marks = unicodedata.normalize("NFD", sign)
-    if base.isascii() and len(marks) == 1 and marks[0] in ACCENTS:
-        return f"\\{ACCENTS[marks[0]]}{{{base}}}"
+    base, marks = (parts := unicodedata.normalize("NFD", sign))[0], parts[1:]
+    if base.isascii() and marks in ACCENTS:
+        return f"\\{ACCENTS[marks]}{{{base}}}"
     return f"(U+{ord(sign):04X})"
 
 

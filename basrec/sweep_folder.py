@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import yaml
 
 from basrec.errors import InputError
 from basrec.report import damage_of
-from basrec.results import CELL, METRICS, Beside, read_beside
+from basrec.results import CELL, METRICS, RESULTS, Beside, read_beside
 
-RESULTS = "results.parquet"
+TABLES = ("results.parquet", "results.csv")
+"""The results; either will do, as where a folder was committed without what is binary."""
 EXPERIMENT = "experiment.yaml"
 PRINTED = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
 """What the paper prints, where the experiment names no metrics."""
@@ -118,7 +120,7 @@ class Sweep:
 
 def is_sweep(folder: Path) -> bool:
     """Tell a sweep's folder from a run's."""
-    return (folder / RESULTS).is_file()
+    return any((folder / name).is_file() for name in TABLES)
 
 
 def read_sweep(folder: Path) -> Sweep:
@@ -126,7 +128,7 @@ def read_sweep(folder: Path) -> Sweep:
 
     Errors: InputError where a file is missing or is not what the folder promises.
     """
-    rows, stated = _read_rows(folder / RESULTS), _read_experiment(folder / EXPERIMENT)
+    rows, stated = _read_rows(folder), _read_experiment(folder / EXPERIMENT)
     try:
         cells = _cells(folder, rows, read_beside(folder))
     except (KeyError, TypeError, ValueError, csv.Error) as exc:
@@ -165,9 +167,16 @@ def _names(stated: Iterable[Any] | None, found: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*map(str, stated or []), *found]))
 
 
-def _read_rows(path: Path) -> list[dict[str, Any]]:
+def _read_rows(folder: Path) -> list[dict[str, Any]]:
+    path = next((folder / name for name in TABLES if (folder / name).is_file()), folder / TABLES[0])
+    types = {field.name: field.type for field in RESULTS}
     try:
-        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        if path.suffix == ".csv":
+            options = pa.csv.ConvertOptions(column_types=types)
+            table = pa.csv.read_csv(path, convert_options=options)
+        else:
+            table = pq.read_table(path)
+        rows: list[dict[str, Any]] = table.to_pylist()
     except (OSError, pa.ArrowException) as exc:
         raise InputError(f"{path}: cannot be read ({exc}); is this a sweep's folder?") from exc
     if not rows:
