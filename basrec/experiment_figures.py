@@ -160,7 +160,7 @@ def _mark(axes: Axes, start: int) -> None:
     axes.axvline(start + 0.5, color=INK, linestyle=":", linewidth=1)
     axes.text(
         start + 0.5,
-        0.01,
+        0.03,
         " stage 2",
         {"color": INK},
         fontsize=8,
