@@ -24,9 +24,9 @@ from basrec.user_ranks import read_ranks
 
 STATED = ("seen", "ties")
 """What of the rules an experiment can state."""
-OTHER_RULES = "judged by other rules (seen items, ties or candidates)"
+OTHER_RULES = "Judged by other rules (seen items, ties or candidates)"
 UNKNOWN_RULES = (
-    "run folders are gone or damaged, and by its preset or settings it may be judged otherwise"
+    "Run folders are gone or damaged, and by its preset or settings it may be judged otherwise"
 )
 TESTS = ("t over seeds", "Wilcoxon over seeds", "t over users", "randomisation over users")
 
@@ -136,24 +136,25 @@ def _compare(
 
 
 def _missing(told: list[Comparison]) -> list[str]:
-    """Say which seeds were left out of a pairing, and where users could not be compared."""
-    words = [
-        f"{', '.join(one.group)}: not done on both sides with seed "
-        f"{', '.join(map(str, one.unpaired))}; {len(one.seeds)} compared."
-        for one in told
-        if one.unpaired and one.over_seeds
-    ]
+    """Say which seeds were left out of a pairing, and what could not be compared, each once."""
     without = sum(not one.seeds for one in told)
+    words = []
     if without:
         words.append(
             f"{without} of {len(told)} comparisons have no seed that is done on both sides; they "
             "are not counted in the correction, which will be stricter when they are there."
         )
-    words += [
-        f"{', '.join(one.group)}: {one.without_users} than {one.against}, so not compared."
-        for one in told
-        if one.without_users in (OTHER_RULES, UNKNOWN_RULES)
-    ]
+    concerned: dict[str, list[str]] = {}
+    for one in told:
+        name, what = ", ".join(one.group), ""
+        if one.unpaired and one.over_seeds:
+            seeds = ", ".join(map(str, one.unpaired))
+            what = f"Not done on both sides with seed {seeds}; {len(one.seeds)} compared"
+        elif one.without_users in (OTHER_RULES, UNKNOWN_RULES):
+            what = f"{one.without_users} than {one.against}, so not compared"
+        if what:
+            concerned.setdefault(what, []).append(name)
+    words += [f"{what}: {'; '.join(names)}." for what, names in concerned.items()]
     reasons = dict.fromkeys(one.without_users for one in told if one.over_seeds)
     return words + [f"Users are not compared everywhere: {reason}." for reason in reasons if reason]
 

@@ -4,16 +4,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from basrec.analysis import similarity_over
 from basrec.figures import COLOURS, INK, History, label_axes, new_figure, plain_name, svg_of
 from basrec.published import shown
 from basrec.run_folder import read_history
-from basrec.sensitivity import Curve, as_interval
+from basrec.sensitivity import Curve, as_interval, value_text
 from basrec.sweep_folder import Sweep
 
+CURVE = "NDCG@10"
+"""The metric that learning curves show."""
+PALETTE = (*COLOURS, "#39c5cf", "#d2a8ff", "#8b949e", "#f778ba")
 MOST_TICKS = 7
 """Of a sensitivity's values, each gets a tick up to so many."""
 Histories = dict[str, list[History]]
@@ -23,14 +25,18 @@ Series = Callable[[History], list[float | None]]
 
 
 def histories_of(sweep: Sweep, dataset: str, backbone: str) -> Histories:
-    """Read the histories of a data set's and backbone's finished cells."""
+    """Give the histories of a data set's and backbone's finished cells, bases first.
+
+    Where a run folder is gone it is what history.csv tells: validation and the summed loss.
+    """
+    bases = dict.fromkeys(map(sweep.base_of, sweep.variants))
     found = {
         variant: [
-            read_history(cell.run)
+            history
             for cell in sweep.done((dataset, backbone, variant))
-            if cell.run is not None
+            if (history := read_history(cell.run) if cell.run else cell.history)
         ]
-        for variant in sweep.variants
+        for variant in dict.fromkeys([*bases, *sweep.variants])
     }
     return {variant: told for variant, told in found.items() if told}
 
@@ -40,9 +46,19 @@ def validation_of(metric: str) -> Series:
     return lambda history: [(line["validation"] or {}).get(metric) for line in history]
 
 
+def has_main_loss(histories: Histories) -> bool:
+    """Tell whether the main loss is told apart from the sum everywhere."""
+    return all("main" in line["losses"] for told in histories.values() for h in told for line in h)
+
+
 def main_loss(history: History) -> list[float | None]:
     """Give the main loss."""
     return [line["losses"].get("main") for line in history]
+
+
+def summed_loss(history: History) -> list[float | None]:
+    """Give the loss that is trained on, all its parts."""
+    return [line["loss"] for line in history]
 
 
 def mean_similarity(history: History) -> list[float | None]:
@@ -61,38 +77,111 @@ def loss_share(name: str) -> Series:
     return share
 
 
+def learning_figures(histories: Histories, colours: dict[str, str]) -> list[str]:
+    """Draw validation and loss over the epochs."""
+    loss = (main_loss, "main loss") if has_main_loss(histories) else (summed_loss, "training loss")
+    figures = (
+        curves_figure(histories, validation_of(CURVE), f"validation {CURVE}", colours),
+        curves_figure(histories, *loss, colours),
+    )
+    return [figure for figure in figures if figure]
+
+
+def augmented(histories: Histories) -> Histories:
+    """Leave the variants whose histories tell of augmented samples, or of a further loss."""
+    return {
+        variant: told
+        for variant, told in histories.items()
+        if _further_losses({variant: told})
+        or any(line.get("similarity") for history in told for line in history)
+    }
+
+
+def diagnostic_figures(histories: Histories, colours: dict[str, str]) -> list[str]:
+    """Draw the similarity, and each further loss beside the main one, over the epochs."""
+    figures = [curves_figure(histories, mean_similarity, "similarity to the original", colours)]
+    for name in _further_losses(histories):
+        title = f"{name.replace('_', ' ')} / main loss"
+        figures.append(curves_figure(histories, loss_share(name), title, colours))
+    return [figure for figure in figures if figure]
+
+
+def _further_losses(histories: Histories) -> list[str]:
+    lines = [line for told in histories.values() for history in told for line in history]
+    return list(dict.fromkeys(name for line in lines for name in line["losses"] if name != "main"))
+
+
 def curves_figure(
     histories: Histories, series: Series, title: str, colours: dict[str, str]
 ) -> str | None:
     """Draw the mean over seeds of each variant, its seeds thin behind; None without a value.
 
-    Seeds end at different epochs: the mean goes on as long as half of them do.
+    Seeds end at different epochs: the mean goes on as long as half of them do. The second stage of
+    all begins at the dotted line, where the longest first stage has ended; a first stage that
+    variants share is drawn once, for the first of them.
     """
     figure, axes = new_figure()
-    is_empty = True
-    for variant, told in histories.items():
-        rows = [series(history) for history in told]
-        if all(value is None for row in rows for value in row):
-            continue
-        is_empty = False
-        values = _padded(rows)
-        epochs = np.arange(1, values.shape[1] + 1)
-        style: dict[str, Any] = {"color": colours[variant]}
-        if len(rows) > 1:
-            for row in values:
-                axes.plot(epochs, row, linewidth=0.5, alpha=0.45, **style)
-        counts = np.sum(~np.isnan(values), axis=0)
-        is_kept = counts >= max(1, len(rows) / 2)
-        mean = np.nansum(values[:, is_kept], axis=0) / counts[is_kept]
-        dot = "o" if is_kept.sum() < 10 else None
-        label = plain_name(variant)
-        axes.plot(epochs[is_kept], mean, linewidth=1.8, marker=dot, ms=3, label=label, **style)
-    if is_empty:
+    drawn: set[tuple[Any, ...]] = set()
+    start = 0
+    for stage in (1, 2):
+        parts = {name: _of_stage(told, series, stage) for name, told in histories.items()}
+        if stage == 2 and start and any(parts.values()):
+            _mark(axes, start)
+        for place, (variant, rows) in enumerate(parts.items()):
+            if not {(stage, *row) for row in rows} - drawn:
+                continue
+            drawn |= {(stage, *row) for row in rows}
+            # The first, a base, lies on top as a finer line: what it meets is seen around it.
+            style = {"color": colours[variant], "zorder": 3 - (place > 0)}
+            _draw(axes, rows, start, style, 1.4 if place == 0 else 2.2)
+        start = max([start, *(len(row) for rows in parts.values() for row in rows if stage == 1)])
+    if not drawn:
         return None
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    label_axes(axes, title, "epoch")
-    legend_below(figure)
+    label_axes(axes, title, "epoch" if start else "epoch of stage 2")
     return svg_of(figure)
+
+
+def _of_stage(told: list[History], series: Series, stage: int) -> list[list[float | None]]:
+    """Give a series over the epochs of one stage, a row a seed; none where nothing is told."""
+    rows = [
+        [
+            value
+            for line, value in zip(history, series(history), strict=True)
+            if line.get("stage", 1) == stage
+        ]
+        for history in told
+    ]
+    return [row for row in rows if any(value is not None for value in row)]
+
+
+def _mark(axes: Axes, start: int) -> None:
+    """Mark where the second stage begins."""
+    axes.axvline(start + 0.5, color=INK, linestyle=":", linewidth=1)
+    axes.text(
+        start + 0.5,
+        0.03,
+        " stage 2",
+        {"color": INK},
+        fontsize=8,
+        transform=axes.get_xaxis_transform(),
+    )
+
+
+def _draw(
+    axes: Axes, rows: list[list[float | None]], start: int, style: dict[str, Any], width: float
+) -> None:
+    """Draw one variant's rows from an epoch on, thin, and their mean."""
+    values = _padded(rows)
+    epochs = start + np.arange(1, values.shape[1] + 1)
+    if len(rows) > 1:
+        for row in values:
+            axes.plot(epochs, row, linewidth=0.5, alpha=0.45, **style)
+    counts = np.sum(~np.isnan(values), axis=0)
+    is_kept = counts >= max(1, len(rows) / 2)
+    mean = np.nansum(values[:, is_kept], axis=0) / counts[is_kept]
+    dot = "o" if is_kept.sum() < 10 else None
+    axes.plot(epochs[is_kept], mean, linewidth=width, marker=dot, ms=3, **style)
 
 
 def _padded(rows: Sequence[Sequence[float | None]]) -> np.ndarray:
@@ -104,50 +193,52 @@ def _padded(rows: Sequence[Sequence[float | None]]) -> np.ndarray:
 
 
 def sensitivity_figure(curves: Sequence[Curve]) -> str:
-    """Draw a metric over a key's values on one data set, a line a backbone, with 95 % intervals."""
+    """Draw how a metric changes with a key's values on one data set, a line a backbone.
+
+    A point is the mean difference to the reference over common seeds, with its 95 % interval.
+    """
     figure, axes = new_figure()
     values = sorted({value for curve in curves for value, _, _ in curve.points}, key=as_interval)
     is_interval = isinstance(values[0], tuple)
+    axes.axhline(0.0, color=INK, linestyle=":", linewidth=1)
     for number, curve in enumerate(curves):
         told = [summary for _, _, summary in curve.points]
         axes.errorbar(
             [values.index(v) if isinstance(v, tuple) else v for v, _, _ in curve.points],
             [one.mean for one in told],
             yerr=[0.0 if one.low is None else one.mean - one.low for one in told],
-            color=COLOURS[number % len(COLOURS)],
-            linestyle="-" if number < len(COLOURS) else "--",
+            color=colour_of(number),
             marker="o",
             markersize=4,
             capsize=3,
-            label=plain_name(shown(curve.backbone)),
         )
     if is_interval:
-        axes.set_xticks(range(len(values)), [_interval(value) for value in values])
+        axes.set_xticks(range(len(values)), [value_text(value) for value in values])
     elif len(values) <= MOST_TICKS:
-        axes.set_xticks(values, [f"{value:g}" for value in values])
+        axes.set_xticks(values, [value_text(value) for value in values])
     first = curves[0]
-    label_axes(axes, f"test {first.metric}, {plain_name(shown(first.dataset))}", first.key)
-    legend_below(figure)
+    title = f"change of test {first.metric}, {plain_name(shown(first.dataset))}"
+    label_axes(axes, title, first.key)
     return svg_of(figure)
 
 
-def _interval(value: Any) -> str:
-    return f"{value[0]:g}\N{EN DASH}{value[1]:g}"
+def sensitivity_legend(curves: Sequence[Curve]) -> list[tuple[str, str]]:
+    """Name each line: its backbone, and what its zero stands for."""
+    return [
+        (
+            f"{shown(curve.backbone)}, against {value_text(curve.reference)} "
+            f"(there {curve.level.mean:.4f}, {curve.level.n} seed{'s' * (curve.level.n > 1)})",
+            colour_of(number),
+        )
+        for number, curve in enumerate(curves)
+    ]
 
 
-def legend_below(figure: Figure) -> None:
-    """Name the lines below the axes, where they hide nothing."""
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, labelcolor=INK, fontsize=8)
+def colour_of(place: int) -> str:
+    """Give the colour of a line by its place."""
+    return PALETTE[place % len(PALETTE)]
 
 
 def colours_of(sweep: Sweep) -> dict[str, str]:
     """Give each variant a colour that it has in all figures."""
-    palette = (*COLOURS, "#39c5cf", "#d2a8ff", "#8b949e", "#f778ba")
-    return {name: palette[place % len(palette)] for place, name in enumerate(sweep.variants)}
-
-
-def similarity_summary(histories: list[History]) -> dict[str, float]:
-    """Give the similarity by kind of sample over training, averaged over seeds."""
-    told = [similarity_over(history)["over_training"] for history in histories]
-    told = [one for one in told if one]
-    return {kind: float(np.mean([one[kind] for one in told])) for kind in (told[0] if told else ())}
+    return {name: colour_of(place) for place, name in enumerate(sweep.variants)}

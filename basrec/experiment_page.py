@@ -12,43 +12,42 @@ from basrec.comparisons import Family, compare_all
 from basrec.errors import InputError
 from basrec.experiment_figures import (
     Histories,
+    augmented,
     colours_of,
-    curves_figure,
+    diagnostic_figures,
     histories_of,
-    loss_share,
-    main_loss,
-    mean_similarity,
+    learning_figures,
     sensitivity_figure,
-    similarity_summary,
-    validation_of,
+    sensitivity_legend,
 )
 from basrec.experiment_tables import (
     LEGEND,
     PUBLISHED_HEAD,
-    STATISTICS_HEAD,
+    SEEDS_HEAD,
     SUMMARY_HEAD,
+    USERS_HEAD,
     TableRow,
-    as_data,
+    blocks,
     build_table,
     group_name,
     number,
     percent,
     published_rows,
-    statistics_rows,
+    seeds_rows,
     summary_rows,
+    users_rows,
 )
-from basrec.experiment_text import to_latex, to_markdown
+from basrec.experiment_text import as_data, to_latex, to_markdown
 from basrec.files import machine_errors, write_json, write_whole
+from basrec.power import told_once
 from basrec.published import Beside, beside_published, shown
 from basrec.report import facts_of
 from basrec.run_folder import read_history
-from basrec.sensitivity import sensitivity
+from basrec.sensitivity import Curve, sensitivity
 from basrec.sweep_folder import Cell, Group, Sweep, read_sweep
 from basrec.weight_analysis import loss_shares
 
 Facts = dict[str, Any]
-CURVE = "NDCG@10"
-"""The metric that learning curves show."""
 TIMES = {
     "training, s": ("seconds",),
     "stage 1, s an epoch": ("seconds_per_epoch_stage1", "seconds_stage1_epoch"),
@@ -106,6 +105,8 @@ def render(told: Told, repeat: str | None = None) -> str:
     sweep = told.sweep
     templates = Environment(loader=PackageLoader("basrec"), autoescape=True, trim_blocks=True)
     templates.filters |= {"number": number, "percent": percent, "shown": shown}
+    colours = colours_of(sweep)
+    common, own = told_once([family.warnings for family in told.families])
     panels = {
         f"{shown(dataset)}, {shown(backbone)}": histories
         for dataset in sweep.datasets
@@ -117,26 +118,39 @@ def render(told: Told, repeat: str | None = None) -> str:
         sweep=sweep,
         bases=list(dict.fromkeys(map(sweep.base_of, sweep.variants))),
         legend=LEGEND,
-        table=told.table,
+        blocks=blocks(sweep, told.table),
+        empty=[shown(name) for name in sweep.datasets if not _has_values(sweep, name)],
         summary=summary_rows(told.table),
         summary_head=SUMMARY_HEAD,
-        statistics=[(family, statistics_rows(family)) for family in told.families],
-        statistics_head=STATISTICS_HEAD,
-        published=published_rows(told.beside),
-        published_head=PUBLISHED_HEAD,
-        curves=[(name, _curves(sweep, one)) for name, one in panels.items()],
-        diagnostics=[
-            (name, figures)
-            for name, one in panels.items()
-            if (figures := _diagnostic_figures(sweep, one))
+        warnings=common,
+        statistics=[
+            (family.metric, alone, seeds_rows(family), users_rows(family))
+            for family, alone in zip(told.families, own, strict=True)
         ],
-        diagnostic_rows=_diagnostic_rows(panels),
+        seeds_head=SEEDS_HEAD,
+        users_head=USERS_HEAD,
+        published=published_rows(told.beside),
+        unmatched=sum(one.ours is None for one in told.beside),
+        published_head=PUBLISHED_HEAD,
+        curves=[
+            (name, _drawn(learning_figures(one, colours)), _legend(one, colours))
+            for name, one in panels.items()
+        ],
+        diagnostics=[
+            (name, figures, _legend(made, colours))
+            for name, one in panels.items()
+            if (figures := _drawn(diagnostic_figures(made := augmented(one), colours)))
+        ],
+        diagnostic_rows=_diagnostic_rows(sweep, panels),
         sensitivity=_sensitivity(sweep),
         times=list(TIMES),
-        group_times=[(group_name(g), *_mean_times(sweep, g)) for g in sweep.groups],
+        group_times=[
+            (group_name(g), *_mean_times(sweep, g)) for g in sweep.groups if sweep.done(g)
+        ],
         cell_times=[(cell.name, _times(cell)) for cell in sweep.cells if cell.is_done],
         failed=[cell for cell in sweep.cells if not cell.is_done],
-        missing=_missing(sweep),
+        missing=(missing := _missing(sweep)),
+        lacking=sum(len(seeds) for _, seeds in missing),
         runs=[_reproduction(cell) for cell in sweep.cells if cell.run is not None],
         gone=[cell.name for cell in sweep.cells if cell.is_done and not (cell.run or cell.damage)],
         damaged=[cell for cell in sweep.cells if cell.damage],
@@ -144,47 +158,32 @@ def render(told: Told, repeat: str | None = None) -> str:
     )
 
 
-def _curves(sweep: Sweep, histories: Histories) -> list[Markup]:
-    colours = colours_of(sweep)
-    return _drawn(
-        curves_figure(histories, validation_of(CURVE), f"validation {CURVE}", colours),
-        curves_figure(histories, main_loss, "main loss", colours),
-    )
+def _has_values(sweep: Sweep, dataset: str) -> bool:
+    return any(cell.is_done and cell.dataset == dataset for cell in sweep.cells)
 
 
-def _diagnostic_figures(sweep: Sweep, histories: Histories) -> list[Markup]:
-    """Draw the similarity, and each further loss beside the main one, over the epochs."""
-    colours = colours_of(sweep)
-    names = _further_losses(histories)
-    return _drawn(
-        curves_figure(histories, mean_similarity, "similarity to the original", colours),
-        *(
-            curves_figure(histories, loss_share(name), f"{_words(name)} / main loss", colours)
-            for name in names
-        ),
-    )
+def _legend(histories: Histories, colours: dict[str, str]) -> list[tuple[str, str]]:
+    return [(variant, colours[variant]) for variant in histories]
 
 
-def _further_losses(histories: Histories) -> list[str]:
-    lines = [line for told in histories.values() for history in told for line in history]
-    return list(dict.fromkeys(name for line in lines for name in line["losses"] if name != "main"))
+def _drawn(figures: list[str]) -> list[Markup]:
+    return [Markup(figure) for figure in figures]  # our own, safe
 
 
-def _drawn(*figures: str | None) -> list[Markup]:
-    return [Markup(figure) for figure in figures if figure]  # our own, safe
+def _diagnostic_rows(sweep: Sweep, panels: dict[str, Histories]) -> list[list[str]]:
+    """Give, by variant, similarity by kind and losses as multiples of the main, over training.
 
-
-def _diagnostic_rows(panels: dict[str, Histories]) -> list[list[str]]:
-    """Give, by variant, similarity by kind and losses as multiples of the main, over training."""
+    Similarities are those of similarity.csv, losses those of the histories.
+    """
     rows = []
-    for panel, histories in panels.items():
-        for variant, told in histories.items():
-            for kind, value in similarity_summary(told).items():
-                rows.append([panel, variant, f"similarity: {_words(kind)}", number(value)])
-            shares = [loss_shares(history) for history in told]
-            for name in shares[0]:
-                mean = float(np.mean([one.get(name, 0.0) for one in shares]))
-                rows.append([panel, variant, f"{_words(name)} / main loss", number(mean)])
+    for group in sweep.groups:
+        panel = f"{shown(group[0])}, {shown(group[1])}"
+        told = [cell.similarity for cell in sweep.done(group) if cell.similarity]
+        shares = [loss_shares(history) for history in panels.get(panel, {}).get(group[2], [])]
+        for tables, text in ((told, "similarity: {}"), (shares, "{} / main loss")):
+            for name in tables[0] if tables else ():
+                mean = float(np.mean([one.get(name, 0.0) for one in tables]))
+                rows.append([panel, group[2], text.format(_words(name)), number(mean)])
     return rows
 
 
@@ -192,15 +191,16 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _sensitivity(sweep: Sweep) -> list[tuple[str, list[Markup]]]:
-    """Draw each key that varies, a figure a data set and metric that is asked for first."""
-    told: dict[tuple[str, str], list[Any]] = {}
+def _sensitivity(sweep: Sweep) -> dict[str, list[tuple[Markup, list[tuple[str, str]]]]]:
+    """Draw each key that varies, a figure a data set, of the metric that is asked for first."""
+    told: dict[tuple[str, str], list[Curve]] = {}
     for curve in sensitivity(sweep, sweep.metrics[0]):
         told.setdefault((curve.key, curve.dataset), []).append(curve)
-    by_key: dict[str, list[Markup]] = {}
+    by_key: dict[str, list[tuple[Markup, list[tuple[str, str]]]]] = {}
     for (key, _), curves in told.items():
-        by_key.setdefault(key, []).append(Markup(sensitivity_figure(curves)))
-    return list(by_key.items())
+        drawn = (Markup(sensitivity_figure(curves)), sensitivity_legend(curves))  # our own, safe
+        by_key.setdefault(key, []).append(drawn)
+    return by_key
 
 
 def _times(cell: Cell) -> list[float | None]:
@@ -218,15 +218,11 @@ def _mean_times(sweep: Sweep, group: Group) -> tuple[int, list[float | None]]:
     return len(rows), means or [None] * len(TIMES)
 
 
-def _missing(sweep: Sweep) -> list[str]:
-    """Name what of the grid has no row at all."""
+def _missing(sweep: Sweep) -> list[tuple[str, list[int]]]:
+    """Name what of the grid has no row at all: groups, and their seeds."""
     there = {(*cell.group, cell.seed) for cell in sweep.cells}
-    return [
-        f"{group_name(group)}, seed {seed}"
-        for group in sweep.groups
-        for seed in sweep.seeds
-        if (*group, seed) not in there
-    ]
+    told = [(g, [seed for seed in sweep.seeds if (*g, seed) not in there]) for g in sweep.groups]
+    return [(group_name(group), seeds) for group, seeds in told if seeds]
 
 
 def _reproduction(cell: Cell) -> Facts:

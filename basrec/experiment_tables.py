@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from basrec.comparisons import Comparison, Family, Judged
 from basrec.published import Beside, shown
-from basrec.statistics import Summary, summarise
+from basrec.statistics import SeedComparison, Summary, UserComparison, summarise
 from basrec.sweep_folder import Group, Sweep
 
 OVER_SEEDS, OVER_USERS = "\N{DAGGER}", "\N{DOUBLE DAGGER}"
@@ -17,18 +16,8 @@ LEGEND = (
     "randomisation test over users; p < 0.05 after Holm's correction over all comparisons of the "
     f"metric. Two seeds carry no {OVER_SEEDS}, one carries no mark at all."
 )
-LATEX_SIGNS = {
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    OVER_SEEDS: r"\textdagger{}",
-    OVER_USERS: r"\textdaggerdbl{}",
-    "\N{EN DASH}": "--",
-    "\N{MINUS SIGN}": "$-$",
-}
+MOST_COLUMNS = 8
+"""So many metrics stand beside each other before data sets go into a table of their own."""
 DASH = "\N{EN DASH}"
 Style = Callable[[str], str]
 
@@ -86,6 +75,28 @@ def build_table(sweep: Sweep, families: Sequence[Family]) -> list[TableRow]:
         for backbone in sweep.backbones
         for variant in sweep.variants
     ]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Data sets whose metrics stand side by side, and the rows that have a value there."""
+
+    datasets: list[str]
+    rows: list[TableRow]
+
+
+def blocks(sweep: Sweep, rows: Sequence[TableRow]) -> list[Block]:
+    """Cut the headline table to a page's width; what has no value at all is left out."""
+    there = {cell.dataset for row in rows for cell in row.cells if cell.told}
+    datasets = [name for name in sweep.datasets if name in there]
+    size = max(1, MOST_COLUMNS // len(sweep.metrics))
+    parts = [datasets[first : first + size] for first in range(0, len(datasets), size)]
+    return [Block(part, [row for one in rows if (row := _within(one, part))]) for part in parts]
+
+
+def _within(row: TableRow, datasets: Sequence[str]) -> TableRow | None:
+    cells = [cell for cell in row.cells if cell.dataset in datasets]
+    return TableRow(row.backbone, row.variant, cells) if any(c.told for c in cells) else None
 
 
 def marks_of(one: Comparison | None) -> str:
@@ -152,8 +163,8 @@ def summary_rows(rows: Sequence[TableRow]) -> list[list[str]]:
 
 
 def published_rows(beside: Sequence[Beside]) -> list[list[str]]:
-    """Give ours, published and difference as text, a row a value."""
-    return [_published_row(one) for one in beside]
+    """Give ours, published and difference as text, a row a value that we have too."""
+    return [_published_row(one) for one in beside if one.ours]
 
 
 def _published_row(one: Beside) -> list[str]:
@@ -173,65 +184,63 @@ PUBLISHED_HEAD = [
     *("data set", "backbone", "variant", "metric", "ours", "95 % interval", "published"),
     *("difference", "relative", "within"),
 ]
-STATISTICS_HEAD = [
+SEEDS_HEAD = [
     *("data set", "backbone", "variant", "against", "holds over", "seeds", "difference"),
     *("gain", "sd", "95 % interval", "dz", "p t", "Holm", "p Wilcoxon", "Holm"),
-    *("users", "dz users", "p t users", "Holm", "p randomised", "Holm"),
+]
+USERS_HEAD = [
+    *("data set", "backbone", "variant", "against", "users", "changed", "difference"),
+    *("95 % interval", "dz", "p t", "Holm", "p randomised", "Holm"),
 ]
 
 
-def statistics_rows(family: Family) -> list[list[str]]:
-    """Give a family's comparisons as text, a row each."""
-    return [_statistics_row(one) for one in family.comparisons]
+def seeds_rows(family: Family) -> list[list[str]]:
+    """Give a family's comparisons over seeds as text, a row each."""
+    return [_seeds_row(one, one.over_seeds) for one in family.comparisons if one.over_seeds]
 
 
-def _statistics_row(one: Comparison) -> list[str]:
-    dataset, backbone, variant = one.group
-    seeds, users = one.over_seeds, one.over_users
+def users_rows(family: Family) -> list[list[str]]:
+    """Give a family's comparisons over users as text, a row each."""
+    return [_users_row(one, one.over_users) for one in family.comparisons if one.over_users]
+
+
+def _named(one: Comparison) -> list[str]:
+    return [shown(one.group[0]), shown(one.group[1]), one.group[2], one.against]
+
+
+def _seeds_row(one: Comparison, seeds: SeedComparison) -> list[str]:
     held = ["seeds"] * one.holds_over_seeds + ["users"] * one.holds_over_users
-    head = [shown(dataset), shown(backbone), variant, one.against]
-    head.append(" and ".join(held) or ("neither" if seeds else DASH))
-    interval = DASH
-    if seeds and seeds.low is not None:
-        interval = f"{number(seeds.low, 5, True)} to {number(seeds.high, 5, True)}"
     told = [
+        " and ".join(held) or "neither",
         str(len(one.seeds)),
-        number(seeds.difference if seeds else None, 5, True),
-        percent(seeds.gain if seeds else None),
-        number(seeds.sd if seeds else None, 5),
-        interval,
-        number(seeds.dz if seeds else None, 2),
+        number(seeds.difference, 5, True),
+        percent(seeds.gain),
+        number(seeds.sd, 5),
+        _signed(seeds.low, seeds.high),
+        number(seeds.dz, 2),
     ]
+    return [*_named(one), *told, *_tests(one)[:4]]
+
+
+def _users_row(one: Comparison, users: UserComparison) -> list[str]:
+    told = [
+        f"{users.users:,}",
+        f"{users.changed:,}",
+        number(users.difference, 5, True),
+        _signed(users.low, users.high),
+        number(users.dz, 3),
+    ]
+    return [*_named(one), *told, *_tests(one)[4:]]
+
+
+def _signed(low: float | None, high: float | None) -> str:
+    return DASH if low is None else f"{number(low, 5, True)} to {number(high, 5, True)}"
+
+
+def _tests(one: Comparison) -> list[str]:
+    """Give each test's p, and what Holm's rule makes of it."""
     p, holm = one.p_values, one.corrected
-    tests = [small(value) for test in p for value in (p[test], holm.get(test))]
-    who = [f"{users.users:,}", number(users.dz, 3)] if users else [DASH, DASH]
-    return [*head, *told, *tests[:4], *who, *tests[4:]]
-
-
-def as_data(
-    sweep: Sweep, rows: Sequence[TableRow], families: Sequence[Family], beside: Sequence[Beside]
-) -> dict[str, Any]:
-    """Give all tables as what JSON can hold."""
-    table = [
-        {"backbone": row.backbone, "variant": row.variant, "dataset": cell.dataset}
-        | {"metric": cell.metric, "gain": cell.gain, **(cell.told.__dict__ if cell.told else {})}
-        | {"is_best": cell.is_best, "is_second": cell.is_second, "marks": cell.marks}
-        for row in rows
-        for cell in row.cells
-    ]
-    return {
-        "experiment": sweep.name,
-        "baseline": sweep.baseline,
-        "table": table,
-        "statistics": {f.metric: [one.as_data() for one in f.comparisons] for f in families},
-        "warnings": {family.metric: family.warnings for family in families},
-        "published": [one.as_data() for one in beside],
-    }
-
-
-def tex(text: str) -> str:
-    """Escape text for LaTeX."""
-    return "".join(LATEX_SIGNS.get(sign, sign) for sign in text)
+    return [small(value) for test in p for value in (p[test], holm.get(test))]
 
 
 def group_name(group: Group) -> str:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from basrec.errors import InputError
 from basrec.figures import passport_plots
 from basrec.files import machine_errors, read_json, write_whole
+from basrec.presets import flatten
 
 Entry = dict[str, Any]
 PAGE = "passport.html"
@@ -80,7 +81,7 @@ def _with_neighbours(folder: Path) -> Entry:
 
 def compare_passports(first: Entry, second: Entry) -> list[Entry]:
     """List the facts and rules in which two passports differ: key, first, second."""
-    one, two = _flatten(first), _flatten(second)
+    one, two = _compared(first), _compared(second)
     return [
         {"key": key, "first": one.get(key), "second": two.get(key)}
         for key in dict.fromkeys([*one, *two])
@@ -124,11 +125,7 @@ def _popular(passport: Entry, folder: Path) -> list[Entry]:
     ]
 
 
-def _flatten(value: Any, prefix: str = "") -> Entry:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    flat: Entry = {}
-    for key, inner in value.items():
-        if key not in NOT_COMPARED:
-            flat |= _flatten(inner, f"{prefix}.{key}" if prefix else key)
-    return flat
+def _compared(passport: Entry) -> Entry:
+    """Give a passport's facts by dotted keys, without the long parts."""
+    flat = flatten(passport)
+    return {k: v for k, v in flat.items() if not {*k.split(".")} & {*NOT_COMPARED}}

@@ -1,6 +1,7 @@
 """What a number of seeds can show at all, in numbers and in words for people."""
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 from scipy import stats
@@ -100,3 +101,9 @@ def _of_seeds(n: int, family: int) -> list[str]:
         "not significant does not mean equal."
     )
     return told
+
+
+def told_once(warnings: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Part the warnings of several metrics into those that all have and those of each alone."""
+    common = [told for told in warnings[0] if all(told in others for others in warnings)]
+    return common, [[told for told in own if told not in common] for own in warnings]

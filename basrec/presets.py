@@ -8,6 +8,7 @@
 docs/method.md says what each departure is and what it changes.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -44,3 +45,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "augmentation": {"weight": "one", "mixes": 0},
     },
 }
+
+
+def flatten(
+    values: Mapping[str, Any],
+    prefix: str = "",
+    is_section: Callable[[Any], bool] = lambda value: isinstance(value, Mapping),
+) -> dict[str, Any]:
+    """Give nested values by dotted keys, as one sets them; `is_section` tells what is nested."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        flat |= flatten(value, f"{name}.", is_section) if is_section(value) else {name: value}
+    return flat

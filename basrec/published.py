@@ -36,6 +36,7 @@ SHOWN = {
     "sports": "Sports",
     "yelp": "Yelp",
     "home": "Home",
+    "sample": "Sample",
 }
 """How tables print what has a name of its own."""
 Values = dict[tuple[str, str, str, str], float]

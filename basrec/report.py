@@ -18,13 +18,12 @@ from basrec.errors import InputError
 from basrec.evaluation import read_metrics
 from basrec.figures import learning_curves, passport_plots
 from basrec.files import machine_errors, read_json, write_whole
-from basrec.metrics import CUTS
 from basrec.passport_page import told_if_damaged
-from basrec.presets import PRESETS
+from basrec.presets import PRESETS, flatten
+from basrec.results import METRICS
 from basrec.run_folder import read_config, read_history
 from basrec.user_ranks import read_ranks
 
-METRICS = [*(f"HR@{k}" for k in CUTS), *(f"NDCG@{k}" for k in CUTS), "MRR"]
 RULES = ("ranking", "split", "seen", "ties", "candidates")
 """What of a run's policy must agree for metrics to be compared."""
 Rows = list[dict[str, Any]]
@@ -193,12 +192,3 @@ def _differences(runs: Sequence[Path]) -> Rows:
     flat = [flatten(read_config(run)[0].model_dump(mode="json")) for run in runs]
     keys = [key for key in flat[0] if len({repr(values.get(key)) for values in flat}) > 1]
     return [{"key": key, "values": [values.get(key) for values in flat]} for key in keys]
-
-
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Give nested values by dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        flat |= flatten(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return flat

@@ -1,9 +1,10 @@
-"""The results of an experiment as one table, in Parquet and in CSV.
+"""The results of an experiment as one table, in Parquet and in CSV, and the tables beside it.
 
 No times are in it, so that equal runs give equal bytes; those have a table of their own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from basrec.run_folder import read_history
 
 Row = dict[str, Any]
 METRICS = (*(f"HR@{k}" for k in CUTS), *(f"NDCG@{k}" for k in CUTS), "MRR")
+CELL = ("dataset", "backbone", "variant", "seed")
+"""What tells cells apart in all tables."""
 NAMES = ("experiment", "dataset", "backbone", "variant", "method", "preset")
 STAGES = (1, 2)
 RESULTS = pa.schema(
@@ -130,3 +133,38 @@ BESIDE: dict[str, tuple[pa.Schema, Callable[[Path], list[Row]]]] = {
     "history.csv": (HISTORY, read_epochs),
 }
 """The tables of finished cells beside the results: columns, and what reads a run's rows."""
+Beside = dict[tuple[str, ...], Row]
+"""By cell: `timing` by column, `similarity` by kind over training, `history` as in history.jsonl,
+with the summed loss alone; each may be missing."""
+
+
+def read_beside(folder: Path) -> Beside:
+    """Read what the tables besides the results tell of each cell; none where there is no file.
+
+    Errors: KeyError, ValueError or csv.Error where a file is not as promised.
+    """
+    told: Beside = {}
+    for key, row in _rows_by_cell(folder / "timings.csv"):
+        told.setdefault(key, {})["timing"] = {k: float(value) for k, value in row.items() if value}
+    for key, row in _rows_by_cell(folder / "similarity.csv"):
+        kinds = told.setdefault(key, {}).setdefault("similarity", {})
+        kinds[row["kind"]] = float(row["over_training"])
+    for key, row in _rows_by_cell(folder / "history.csv"):
+        told.setdefault(key, {}).setdefault("history", []).append(_epoch(row))
+    return told
+
+
+def _epoch(row: dict[str, str]) -> Row:
+    """Give a row of history.csv the shape of a line of history.jsonl."""
+    measured = {name: float(row[name]) for name in WATCHED if row[name]}
+    whole = {name: int(row[name]) for name in ("stage", "epoch")}
+    return {**whole, "loss": float(row["loss"]), "losses": {}, "validation": measured or None}
+
+
+def _rows_by_cell(path: Path) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
+    """Give each row of a table and the cell that it tells of."""
+    if not path.is_file():
+        return
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            yield tuple(str(row.pop(name)) for name in CELL), row

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from basrec.report import flatten
+import numpy as np
+
+from basrec.presets import flatten
 from basrec.run_folder import read_config
-from basrec.statistics import Summary, summarise
+from basrec.statistics import Summary, difference_of, summarise
 from basrec.sweep_folder import Group, Sweep
 
 NOT_COMPARED = ("seed", "device", "kernels", "preset")
@@ -18,39 +20,55 @@ Value = float | tuple[float, float]
 
 @dataclass(frozen=True)
 class Curve:
-    """A metric over the values of a key, on one data set and backbone; an interval is a pair."""
+    """How a metric changes with a key, on one data set and backbone; an interval is a pair.
+
+    Everything is set against `reference`, the value of the variant that the experiment names first.
+    """
 
     key: str
     dataset: str
     backbone: str
     metric: str
+    reference: Value
+    level: Summary
+    """The metric at the reference, over its seeds."""
     points: list[tuple[Value, str, Summary]]
-    """Value, variant, metric over seeds; by value."""
+    """Value, variant, differences to the reference over the seeds that both have; by value."""
 
 
 def sensitivity(sweep: Sweep, metric: str) -> list[Curve]:
     """Give a curve for every key and every set of variants that differ in its number alone."""
-    found: dict[tuple[Any, ...], dict[Value, tuple[str, Summary]]] = {}
+    found: dict[tuple[str, str, str, str], dict[Value, Group]] = {}
     for group, config in _configs(sweep).items():
-        values = sweep.array(group, metric)
         for key, value in config.items():
             number = _as_number(value)
-            if number is None or not len(values):
+            if number is None or not sweep.values(group, metric):
                 continue
             others = repr([(k, v) for k, v in config.items() if k != key])
-            place = (key, group[0], group[1], others)
-            found.setdefault(place, {})[number] = (group[2], summarise(values))
+            found.setdefault((key, group[0], group[1], others), {}).setdefault(number, group)
     curves = [
-        Curve(key, dataset, backbone, metric, _sorted(told))
-        for (key, dataset, backbone, _), told in found.items()
+        _curve(sweep, metric, key, told)
+        for (key, *_), told in found.items()
         if len(told) > 1 and len({type(value) for value in told}) == 1
     ]
+    curves = [curve for curve in curves if len(curve.points) > 1]
     return sorted(curves, key=lambda curve: PLACES.get(curve.key, len(PLACES)))
 
 
-def _sorted(told: dict[Value, tuple[str, Summary]]) -> list[tuple[Value, str, Summary]]:
-    """Order by value; intervals by their ends."""
-    return [(value, *told[value]) for value in sorted(told, key=as_interval)]
+def _curve(sweep: Sweep, metric: str, key: str, told: dict[Value, Group]) -> Curve:
+    """Pair each value's runs with those of the reference by seed; leave out what has no pair."""
+    reference = next(iter(told))  # groups come in the order of the experiment
+    base = sweep.values(told[reference], metric)
+    points = []
+    for value in sorted(told, key=as_interval):
+        ours = sweep.values(told[value], metric)
+        seeds = [seed for seed in ours if seed in base]
+        if seeds:
+            sides = (np.array([side[seed] for seed in seeds]) for side in (ours, base))
+            points.append((value, told[value][2], summarise(difference_of(*sides))))
+    dataset, backbone, _ = told[reference]
+    level = summarise(np.array(list(base.values())))
+    return Curve(key, dataset, backbone, metric, reference, level, points)
 
 
 def as_interval(value: Value) -> tuple[float, float]:
@@ -67,6 +85,13 @@ def _configs(sweep: Sweep) -> dict[Group, dict[str, Any]]:
             flat = flatten(read_config(runs[0])[0].model_dump(mode="json"))
             told[group] = {k: v for k, v in flat.items() if k not in NOT_COMPARED}
     return told
+
+
+def value_text(value: Value) -> str:
+    """Write a value as figures do."""
+    if isinstance(value, tuple):
+        return f"{value[0]:g}\N{EN DASH}{value[1]:g}"
+    return f"{value:g}"
 
 
 def _as_number(value: Any) -> Value | None:

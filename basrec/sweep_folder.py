@@ -5,24 +5,24 @@ A cell is a dataset, a backbone, a variant and a seed; a group is a cell without
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import yaml
 
 from basrec.errors import InputError
-from basrec.report import METRICS, damage_of
+from basrec.report import damage_of
+from basrec.results import CELL, METRICS, RESULTS, Beside, read_beside
 
-RESULTS = "results.parquet"
+TABLES = ("results.parquet", "results.csv")
+"""The results; either will do, as where a folder was committed without what is binary."""
 EXPERIMENT = "experiment.yaml"
-TIMINGS = "timings.csv"
-SIMILARITIES = "similarity.csv"
-CELL = ("dataset", "backbone", "variant", "seed")
 PRINTED = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
 """What the paper prints, where the experiment names no metrics."""
 Group = tuple[str, str, str]
@@ -56,6 +56,8 @@ class Cell:
     timing: dict[str, float]
     similarity: dict[str, float]
     """To the originals, by kind of augmented samples, averaged over training."""
+    history: list[dict[str, Any]]
+    """Its learning curve, as far as history.csv tells it."""
 
     @property
     def group(self) -> Group:
@@ -118,7 +120,7 @@ class Sweep:
 
 def is_sweep(folder: Path) -> bool:
     """Tell a sweep's folder from a run's."""
-    return (folder / RESULTS).is_file()
+    return any((folder / name).is_file() for name in TABLES)
 
 
 def read_sweep(folder: Path) -> Sweep:
@@ -126,9 +128,9 @@ def read_sweep(folder: Path) -> Sweep:
 
     Errors: InputError where a file is missing or is not what the folder promises.
     """
-    rows, stated = _read_rows(folder / RESULTS), _read_experiment(folder / EXPERIMENT)
+    rows, stated = _read_rows(folder), _read_experiment(folder / EXPERIMENT)
     try:
-        cells = _cells(folder, rows, _read_beside(folder))
+        cells = _cells(folder, rows, read_beside(folder))
     except (KeyError, TypeError, ValueError, csv.Error) as exc:
         raise InputError(f"{folder}: {exc!r}: tables are not as promised; sweep again") from exc
     variants = _names(stated.get("variants"), (cell.variant for cell in cells))
@@ -165,9 +167,16 @@ def _names(stated: Iterable[Any] | None, found: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*map(str, stated or []), *found]))
 
 
-def _read_rows(path: Path) -> list[dict[str, Any]]:
+def _read_rows(folder: Path) -> list[dict[str, Any]]:
+    path = next((folder / name for name in TABLES if (folder / name).is_file()), folder / TABLES[0])
+    types = {field.name: field.type for field in RESULTS}
     try:
-        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        if path.suffix == ".csv":
+            options = pa.csv.ConvertOptions(column_types=types)
+            table = pa.csv.read_csv(path, convert_options=options)
+        else:
+            table = pq.read_table(path)
+        rows: list[dict[str, Any]] = table.to_pylist()
     except (OSError, pa.ArrowException) as exc:
         raise InputError(f"{path}: cannot be read ({exc}); is this a sweep's folder?") from exc
     if not rows:
@@ -185,30 +194,6 @@ def _read_experiment(path: Path) -> dict[str, Any]:
     return stated
 
 
-Beside = dict[tuple[str, ...], dict[str, dict[str, float]]]
-"""By cell: its row of timings.csv, and its similarities by kind; each may be missing."""
-
-
-def _read_beside(folder: Path) -> Beside:
-    """Read what tables besides the results tell of each cell; none where there is no file."""
-    told: Beside = {}
-    for key, row in _rows_by_cell(folder / TIMINGS):
-        told.setdefault(key, {})["timing"] = {k: float(value) for k, value in row.items() if value}
-    for key, row in _rows_by_cell(folder / SIMILARITIES):
-        kinds = told.setdefault(key, {}).setdefault("similarity", {})
-        kinds[row["kind"]] = float(row["over_training"])
-    return told
-
-
-def _rows_by_cell(path: Path) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
-    """Give each row of a table and the cell that it tells of."""
-    if not path.is_file():
-        return
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            yield tuple(str(row.pop(name)) for name in CELL), row
-
-
 def _cells(folder: Path, rows: Sequence[dict[str, Any]], beside: Beside) -> list[Cell]:
     """Gather the rows of each cell, one a split."""
     parts: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -217,7 +202,7 @@ def _cells(folder: Path, rows: Sequence[dict[str, Any]], beside: Beside) -> list
     return [_cell(folder, told, beside.get(key, {})) for key, told in parts.items()]
 
 
-def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, dict[str, float]]) -> Cell:
+def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, Any]) -> Cell:
     first = rows[0]
     is_done = all(row["status"] == "done" for row in rows)
     run = _run_of(folder, first.get("run")) if is_done else None
@@ -233,6 +218,7 @@ def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, dict[str, 
         metrics={row["split"]: _numbers(row) for row in rows} if is_done else {},
         timing=beside.get("timing", {}),
         similarity=beside.get("similarity", {}),
+        history=beside.get("history", []),
     )
 
 

@@ -1,6 +1,7 @@
 """The processes of a sweep: each does one step, so that a crash of one hurts none."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from basrec.errors import MachineError
 from flows.progress import WARNING, errors
 
 GRACE_SECONDS = 10.0
+OF_OPTIONS = re.compile(r"; [^;]*--(out|resume|start-from|generated)\b.*")
+ADVICE = "move it away or delete it, then sweep again"
 
 
 class Stopped(Exception):
@@ -100,4 +103,7 @@ def failure(code: int, complaints: str) -> str:
         hint = " (out of memory?)" if code == -signal.SIGKILL else ""
         return f"killed by {name}{hint}"
     lines = [line.strip() for line in complaints.splitlines() if line.strip()]
-    return lines[-1].removeprefix("error: ") if lines else f"ended with code {code}"
+    if not lines:
+        return f"ended with code {code}"
+    # A sweep names folders itself and goes on by itself: options of other commands are no advice.
+    return OF_OPTIONS.sub(f"; {ADVICE}", lines[-1].removeprefix("error: "))

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from basrec.config import TrainConfig
-from basrec.metrics import CUTS
+from basrec.presets import flatten
+from basrec.results import METRICS
 from flows.config import Values, build, merge, parse_overrides, read_yaml
 from flows.run import training_config
 from flows.search_space import Dimension, Point, Range, parse_space
@@ -20,10 +21,10 @@ from pipeline.errors import InputError
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
-METRICS = (*(f"{name}@{cut}" for name in ("HR", "NDCG") for cut in CUTS), "MRR")
 SETTINGS = ("model", "train", "augmentation", "evaluation", "device", "kernels")
 """Where the keys that a search may fix or vary begin."""
-RATE = ("augmentation.rate.0", "augmentation.rate.1")
+RATE_KEY = "augmentation.rate"
+RATE = (f"{RATE_KEY}.0", f"{RATE_KEY}.1")
 """The two numbers of `augmentation.rate`: a and b."""
 TRIALS = 50
 """As many as tpe and random make unless told otherwise."""
@@ -117,6 +118,12 @@ class Search(BaseModel):
         open_ended = [key for key, axis in self.space.items() if not _steps(axis)]
         if self.sampler == "grid" and open_ended:
             raise ValueError(f"space {open_ended[0]!r}: a grid needs choices, or a step")
+        for key in flatten(self.settings):
+            if key in self.space or (key == RATE_KEY and set(RATE) <= self.space.keys()):
+                raise ValueError(
+                    f"settings {key!r}: the space varies it, so this would never be read; leave "
+                    "it out (of --set too), or take it out of the space"
+                )
         return self
 
     @property
@@ -207,17 +214,8 @@ def set_arguments(search: Search, point: Point) -> list[str]:
     ends = [point.get(key) for key in RATE]
     if any(end is not None for end in ends):
         fixed = config_at(search, {}, search.seeds[0]).augmentation.rate
-        values["augmentation.rate"] = [
+        values[RATE_KEY] = [
             own if own is not None else other for own, other in zip(ends, fixed, strict=True)
         ]
     values |= {key: value for key, value in point.items() if key not in RATE}
     return [f"{key}={json.dumps(value)}" for key, value in values.items()]
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Values:
-    """Give nested values under dotted keys."""
-    flat: Values = {}
-    for key, value in values.items():
-        inner = isinstance(value, Mapping)
-        flat |= flatten(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return flat

@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from basrec.evaluation import read_metrics
 from basrec.files import write_json, write_whole
-from flows.search_config import METRICS, Search, set_arguments
+from basrec.results import METRICS
+from flows.search_config import Search, set_arguments
 from flows.search_space import Point
 from flows.search_study import best_first, point_of, settled
 from flows.search_trial import Run, mean_of
@@ -40,7 +41,8 @@ def write_search(folder: Path, search: Search) -> None:
 
 def write_trials(folder: Path, study: optuna.Study, search: Search) -> None:
     """Write one row a trial: its point, what became of it, and its validation metrics."""
-    head = ["trial", "state", *search.space, "value", *METRICS, "epochs", "seconds", "told"]
+    head = ["trial", "state", *search.space, "value", "last_value", *METRICS]
+    head += ["epochs", "seconds", "told"]
 
     def write(beside: Path) -> None:
         with beside.open("w", newline="") as file:
@@ -59,9 +61,15 @@ def _row(trial: FrozenTrial, search: Search) -> list[Any]:
         state_of(trial),
         *point_of(trial, search).values(),
         value,
+        last_value(trial),
         *(facts.get("validation", {}).get(name) for name in METRICS),
         *(facts.get(name) for name in ("epochs", "seconds", "told")),
     ]
+
+
+def last_value(trial: FrozenTrial) -> float | None:
+    """Give the metric at the last epoch that a trial reported, wherever it ended."""
+    return None if trial.last_step is None else trial.intermediate_values[trial.last_step]
 
 
 def write_best(
@@ -112,16 +120,28 @@ def importances(study: optuna.Study) -> dict[str, float]:
 
 
 def top_rows(study: optuna.Study, search: Search, count: int = 10) -> list[list[str]]:
-    """Give trial, value and point of the best trials as text."""
+    """Give trial, value and point as text: of the best trials, then of those that were given up.
+
+    One that was given up has the value of its last epoch, and that epoch.
+    """
+    pruned = [trial for trial in settled(study) if state_of(trial) == "pruned"]
+    pruned.sort(key=lambda trial: -(last_value(trial) or 0.0))
     return [
-        [str(trial.user_attrs["index"]), f"{trial.value:.5f}", *map(json.dumps, point.values())]
-        for trial in best_first(study)[:count]
+        [str(trial.user_attrs["index"]), _value_text(trial), *map(json.dumps, point.values())]
+        for trial in [*best_first(study), *pruned][:count]
         for point in [point_of(trial, search)]
     ]
 
 
+def _value_text(trial: FrozenTrial) -> str:
+    if trial.state == TrialState.COMPLETE:
+        return f"{trial.value:.5f}"
+    last, told = last_value(trial), trial.user_attrs.get("told", "")
+    return told if last is None else f"{last:.5f}, {told}"
+
+
 def write_table(study: optuna.Study, search: Search, folder: Path) -> str:
-    """Give search.md: how many trials ended how, the best ten, and what mattered."""
+    """Give search.md: how many trials ended how, the first ten, and what mattered."""
     states = [state_of(trial) for trial in settled(study)]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     head = ["trial", f"validation {search.metric}", *search.space]

@@ -5,6 +5,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from basrec.presets import flatten
+
 Choice = bool | int | float | str | None
 Point = dict[str, Any]
 """A value for each dotted config key of a space."""
@@ -60,16 +62,13 @@ def parse_space(value: Any) -> dict[str, Dimension]:
     """
     if not isinstance(value, Mapping):
         raise ValueError("write a mapping of config keys to choices or ranges")
-    return {key: parse_dimension(key, told) for key, told in _flatten(value, "").items()}
+    flat = flatten(value, is_section=_is_section)
+    return {key: parse_dimension(key, told) for key, told in flat.items()}
 
 
-def _flatten(value: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, told in value.items():
-        is_section = isinstance(told, Mapping) and not set(told) & set(Range.model_fields)
-        inner = f"{prefix}{key}"
-        flat |= _flatten(told, f"{inner}.") if is_section else {inner: told}
-    return flat
+def _is_section(value: Any) -> bool:
+    """Tell nested keys from a range, which is written as a mapping too."""
+    return isinstance(value, Mapping) and not set(value) & set(Range.model_fields)
 
 
 def parse_dimension(key: str, value: Any) -> Dimension:

@@ -14,7 +14,7 @@ from flows.passports import console
 from flows.progress import OnEpoch, epoch_text, errors, told_bars
 from flows.search import Outcome
 from flows.search_config import Search
-from flows.search_results import importances, state_of, top_rows
+from flows.search_results import importances, last_value, state_of, top_rows
 from flows.search_space import Point, short_names
 from flows.search_study import settled
 
@@ -44,6 +44,9 @@ class Lines:
         told = trial.user_attrs.get("told", "")
         is_valued = trial.value is not None and not told
         text = f"validation {self.search.metric} {trial.value:.5f}" if is_valued else told
+        last = last_value(trial)
+        if state_of(trial) == "pruned" and last is not None:
+            text = f"{text}, at validation {self.search.metric} {last:.5f}"
         self._print(f"trial {trial.user_attrs['index']}: {state_of(trial)}; {text}")
 
     def _print(self, text: str) -> None:
@@ -96,7 +99,7 @@ def search_view(search: Search) -> Iterator[Lines]:
 
 
 def show_search(outcome: Outcome) -> None:
-    """Show the best ten trials, what mattered, and where all is written."""
+    """Show the first ten trials, what mattered, and where all is written."""
     study, search = outcome.study, outcome.search
     table = Table(title=f"{search.name}: {len(settled(study))} trials", title_justify="left")
     for name in ("trial", f"validation {search.metric}", *short_names(list(search.space)).values()):

@@ -75,14 +75,15 @@ def _sweep(request: SweepRequest, data: Path) -> Ledger:
     grid = [cell for cell in grid if cell.name in planned.keys]
     ledger = Ledger(experiment, grid, planned, data)
     ledger.open()
+    reused = planned.take_over(chosen)
     steps = planned.missing(chosen)
     for key in {planned.keys[cell.name] for cell in chosen} - {step.key for step in steps}:
         ledger.done(key)
     ledger.write()
     board = Board([step.name for step in steps], jobs)
-    board.say(
-        f"{len(chosen)} cells: {len(steps)} steps to do, {len(ledger.rows()) // 2} cells done"
-    )
+    counts = [f"{len(steps)} steps to do", f"{len(ledger.rows()) // 2} cells done"]
+    counts += [f"{len(reused)} runs reused"] if reused else []
+    board.say(f"{len(chosen)} cells: {', '.join(counts)}")
     children = Children()
     try:
         with board.shown() as refresh:

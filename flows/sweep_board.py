@@ -13,7 +13,7 @@ from rich.text import Text
 
 from flows.progress import errors
 
-STATES = ("done", "reused", "running", "waiting", "failed")
+STATES = ("done", "running", "waiting", "failed")
 LAST_FAILURES = 5
 
 
@@ -40,7 +40,7 @@ class Board:
     def share_done(self) -> float:
         """Give the share of the steps that are over."""
         counts = self.counts
-        over = counts["done"] + counts["reused"] + counts["failed"]
+        over = counts["done"] + counts["failed"]
         return over / len(self._states) if self._states else 1.0
 
     def move(self, name: str, state: str, message: str = "") -> None:
@@ -55,7 +55,7 @@ class Board:
                 self._took.append(time.monotonic() - self._began[name])
             if message:
                 self._messages[name] = message
-        if not self._is_live and state != "reused":
+        if not self._is_live:
             told = f": {message}" if message else ""
             self.say(f"[{round(self.share_done * 100)} %] {name} {state}{told}")
 

@@ -1,7 +1,7 @@
 """What a sweep has to do: generations and base runs once each, then what builds on them."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -62,11 +62,15 @@ class Plan:
     def missing(self, chosen: Iterable[Cell]) -> list[Step]:
         """Give the steps to be done for these cells, in the order of the plan."""
         runs = {step.key: step for step in map(self.run_of, chosen)}
-        wanted = {key for key, step in runs.items() if not is_finished(step) and not adopt(step)}
+        wanted = {key for key, step in runs.items() if not is_finished(step)}
         needed = {self.steps[key].needs for key in wanted} - {None} - runs.keys()
-        before = [self.steps[str(key)] for key in needed]
-        wanted |= {step.key for step in before if not is_finished(step) and not adopt(step)}
+        wanted |= {str(key) for key in needed if not is_finished(self.steps[str(key)])}
         return [step for key, step in self.steps.items() if key in wanted]
+
+    def take_over(self, chosen: Sequence[Cell]) -> list[Step]:
+        """Copy in what was made outside of sweeps, as by 'basrec run'; give the steps it spares."""
+        taken = [step for step in map(self.run_of, chosen) if adopt(step)]
+        return taken + [step for step in self.missing(chosen) if adopt(step)]  # what runs need
 
 
 def plan(grid: Iterable[Cell], data: Path, chosen: Iterable[Cell] | None = None) -> Plan:
@@ -142,17 +146,22 @@ def is_finished(step: Step) -> bool:
     return find_finished(step.folder, step.key) is not None
 
 
+def made_elsewhere(step: Step) -> Path | None:
+    """Find a run with the same key that was made outside of a sweep, where the sweep has none."""
+    if step.kind != "train" or is_finished(step):
+        return None
+    runs = sorted(path.parent for path in step.folder.parent.parent.glob("*/manifest.json"))
+    return next((run for run in runs if find_finished(run, step.key)), None)
+
+
 def adopt(step: Step) -> bool:
-    """Take over a run with the same key that was made outside of a sweep, as by 'basrec run'."""
-    if step.kind != "train":
+    """Take over a run that was made elsewhere, if there is one."""
+    run = made_elsewhere(step)
+    if run is None:
         return False
-    for manifest in sorted(step.folder.parent.parent.glob("*/manifest.json")):
-        run = manifest.parent
-        if find_finished(run, step.key):
-            beside = step.folder.with_name(step.folder.name + ".copy")
-            shutil.rmtree(beside, ignore_errors=True)
-            shutil.copytree(run, beside)
-            shutil.rmtree(step.folder, ignore_errors=True)
-            beside.rename(step.folder)
-            return True
-    return False
+    beside = step.folder.with_name(step.folder.name + ".copy")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(run, beside)
+    shutil.rmtree(step.folder, ignore_errors=True)
+    beside.rename(step.folder)
+    return True

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from flows.experiment import Cell, Experiment
 from flows.passports import console
-from flows.sweep_plan import is_finished, plan
+from flows.sweep_plan import Step, is_finished, made_elsewhere, plan
 from flows.sweep_request import is_prepared
 from flows.sweep_results import Ledger
 
@@ -28,21 +28,24 @@ def show_cells(chosen: Iterable[Cell], data: Path) -> None:
     """List the cells, where the run of each lies, and whether it is done."""
     cells = list(chosen)
     planned = plan([cell for cell in cells if is_prepared(cell.dataset, data)], data)
-    done = 0
+    states = []
     for cell in cells:
-        if cell.name not in planned.keys:
-            told, place = "not prepared", "-"
-        else:
-            step = planned.run_of(cell)
-            finished = is_finished(step)
-            done += finished
-            told, place = "done" if finished else "to do", str(step.folder)
-        _say(f"{told:<12} {cell.name}  {place}")
+        step = planned.run_of(cell) if cell.name in planned.keys else None
+        states.append(_state(step, "to do") if step else "not prepared")
+        _say(f"{states[-1]:<12} {cell.name}  {step.folder if step else '-'}")
     hidden = [step for key, step in planned.steps.items() if key not in planned.keys.values()]
     for step in hidden:
-        told = "done" if is_finished(step) else "if needed"
-        _say(f"{told:<12} {step.name}  {step.folder}")
-    _say(f"{len(cells)} cells, {done} done")
+        _say(f"{_state(step, 'if needed'):<12} {step.name}  {step.folder}")
+    counts = [(state, states.count(state)) for state in ("done", "reused")]
+    told = [f"{count} {state}" for state, count in counts if count or state == "done"]
+    _say(f"{len(cells)} cells, {', '.join(told)}")
+
+
+def _state(step: Step, otherwise: str) -> str:
+    """Say whether a step's result is there, or will be taken over from elsewhere."""
+    if is_finished(step):
+        return "done"
+    return "reused" if made_elsewhere(step) else otherwise
 
 
 def show_sweep(ledger: Ledger) -> None:

@@ -46,7 +46,7 @@ def track(config: RunConfig, data: Path) -> None:
 def _log(client: Any, experiment: str, folder: Path, key: str) -> None:
     """Log one run: config, learning curve, metrics."""
     from basrec.evaluation import read_metrics
-    from basrec.report import flatten
+    from basrec.presets import flatten
     from basrec.run_folder import read_config, read_history
 
     run = client.create_run(experiment, run_name=folder.name, tags={KEY: key}).info.run_id

@@ -1,5 +1,6 @@
 """The report on a sweep, as files and in a real browser."""
 
+import html
 import html.parser
 import json
 import re
@@ -82,14 +83,20 @@ def test_all_parts_are_there(page: Path) -> None:
     assert tables <= set(cells.tables)
     assert len(cells.tables["summary"]) == 1 + 3 * 2  # a head; three variants, two metrics
     assert "With 3 seeds the Wilcoxon test cannot go below p = 0.25" in text
-    assert "not done on both sides with seed 3; 2 compared" in text
+    assert (
+        text.count("Not done on both sides with seed 3; 2 compared: beauty, sasrec, alpha 0.2.")
+        == 1
+    )
     assert "<code>augmentation.alpha</code>" in text
     assert "failed</span> beauty, sasrec, alpha 0.2, seed 3" in text
     assert text.count("basrec train ") == 8 and "<code>basrec sweep tiny</code>" in text
     (times,) = [row for row in cells.tables["times"] if row[0] == "Beauty, SASRec, BASRec"]
     assert times == ["Beauty, SASRec, BASRec", "3", "3.0", "0.2", "–", "100.5"]  # noqa: RUF001
     similar = [row for row in cells.tables["augmentation"] if "similarity: mean" in row[2]]
-    assert [row[1] for row in similar] == ["BASRec", "alpha 0.2"]
+    assert similar == [["Beauty, SASRec", "BASRec", "similarity: mean", "0.4000"]]  # of .3 .4 .5
+    losses = [row[1:3] for row in cells.tables["augmentation"] if "cross sequence / main" in row[2]]
+    assert [variant for variant, _ in losses] == ["BASRec", "alpha 0.2"]
+    assert cells.tables["users-NDCG@10"][1][4] == "60"  # users of the data
 
 
 def test_the_published_values_stand_beside_ours(page: Path) -> None:
@@ -116,6 +123,27 @@ def test_a_sweep_whose_runs_are_gone_still_reports(sweep: Path, tmp_path: Path) 
     assert "Users are not compared everywhere: a run folder is gone or damaged" in text
     assert "The run folders of these cells are gone" in text
     assert "headline" in cells_of(text).tables
+
+
+def test_curves_are_drawn_from_the_sweeps_own_files(sweep: Path, tmp_path: Path) -> None:
+    moved = shutil.copytree(sweep, tmp_path / "sweeps" / "tiny")
+    bare = write_experiment_report(moved, PUBLISHED).read_text()
+    assert "Neither run folders nor history.csv are there" in bare and "<svg" not in bare
+    lines = ["dataset,backbone,variant,seed,stage,epoch,loss,HR@10,NDCG@10,NDCG@20"]
+    for stage, loss in ((1, 2.0), (1, 1.5), (2, 1.9)):
+        lines.append(f"beauty,sasrec,BASRec,1,{stage},{1 if stage == 2 else loss},{loss},,0.1,0.2")
+    lines[2] = lines[2].replace(",1,1.5,", ",1,2,")
+    lines[1] = lines[1].replace(",1,2.0,", ",1,1,")
+    (moved / "history.csv").write_text("\n".join(lines) + "\n")
+    text = write_experiment_report(moved, PUBLISHED).read_text()
+    for told in ("validation NDCG@10", "training loss", "stage 2", "Curves need the run folders"):
+        assert told in text
+    assert text.count("<svg") == 2
+    (row,) = [r for r in cells_of(text).tables["augmentation"] if "similarity: mean" in r]
+    assert row[3].startswith("0.4000")  # from similarity.csv
+    (moved / "history.csv").write_text("\n".join(lines).replace(",2,1,", ",two,1,"))
+    with pytest.raises(InputError, match="tables are not as promised"):
+        write_experiment_report(moved, PUBLISHED)
 
 
 DAMAGE = {
@@ -147,14 +175,51 @@ def test_a_page_by_another_ending_is_refused(sweep: Path, tmp_path: Path) -> Non
         write_experiment_report(sweep, PUBLISHED, tmp_path / "report.json")
 
 
+def dumped(page: Path, folder: Path, *flags: str) -> str:
+    """Give the page as the browser has it after its scripts."""
+    assert CHROMIUM is not None
+    fixed = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    fixed += ["--virtual-time-budget=2000", f"--user-data-dir={folder}", "--dump-dom"]
+    command = [CHROMIUM, *fixed, *flags, page.resolve().as_uri()]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    return done.stdout
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_a_browser_opens_the_page_and_reads_a_number(page: Path, tmp_path: Path) -> None:
-    assert CHROMIUM is not None
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    flags += ["--virtual-time-budget=2000", f"--user-data-dir={tmp_path}", "--dump-dom"]
-    command = [CHROMIUM, *flags, page.resolve().as_uri()]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    told = dumped(page, tmp_path)
     data = json.loads(page.with_suffix(".json").read_text())["table"]
     (mine,) = [r for r in data if (r["variant"], r["metric"]) == ("BASRec", "NDCG@10")]
-    (row,) = [r for r in cells_of(told.stdout).tables["headline"] if r[1:2] == ["BASRec"]]
+    (row,) = [r for r in cells_of(told).tables["headline"] if r[1:2] == ["BASRec"]]
     assert re.match(r"\d\.\d{4}", row[2]) and row[2].startswith(f"{mine['mean']:.4f}")
+
+
+MEASURE = """<script>
+for (const one of document.querySelectorAll("details")) one.open = true;
+const width = document.documentElement.clientWidth, wide = [];
+for (const one of document.querySelectorAll("body *")) {
+  const frame = one.closest(".scroll, pre"), box = (frame || one).getBoundingClientRect();
+  if (one.closest("svg") && one.tagName != "svg") continue;
+  if (box.right > width + 1 || box.left < -1) wide.push(one.tagName + "#" + one.id);
+  if (one.matches(".scroll") && one.scrollWidth > one.clientWidth + 1)
+    wide.push("scrolls " + one.firstElementChild.id);
+}
+parent.document.getElementById("told").textContent = `${width}: ${wide.join(" ")}|`;
+</script>"""
+FRAME = '<p id="told"></p><iframe style="border: 0" width="{}" height="900" srcdoc="{}"></iframe>'
+"""A browser's own window is no narrower than some 500 pixels; a frame is."""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.parametrize("width", [1440, 1280, 390])
+def test_nothing_is_cut_off(page: Path, tmp_path: Path, width: int) -> None:
+    copy = tmp_path / "page.html"
+    text = page.read_text().replace("</body>", f"{MEASURE}</body>")
+    copy.write_text('<meta charset="utf-8">' + FRAME.format(width, html.escape(text)))
+    told = dumped(copy, tmp_path / "browser", "--hide-scrollbars")
+    (found,) = re.findall(r'id="told">(\d+): ([^|]*)\|', told)
+    assert int(found[0]) == width
+    wide = found[1].split(" ") if found[1] else []
+    if width == 390:  # wide tables scroll there, each in a frame of its own
+        wide = [name for name in wide if name != "scrolls" and "#" in name]
+    assert not wide

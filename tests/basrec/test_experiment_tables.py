@@ -1,5 +1,7 @@
 """Tables as the paper prints them, beside its values, in Markdown and LaTeX."""
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +9,14 @@ import pytest
 
 from basrec.comparisons import compare_all
 from basrec.errors import InputError
-from basrec.experiment_tables import build_table, published_rows, small, summary_rows, tex
-from basrec.experiment_text import to_latex, to_markdown
+from basrec.experiment_tables import blocks, build_table, published_rows, small, summary_rows
+from basrec.experiment_text import tex, to_latex, to_markdown
 from basrec.published import SIMILARITY, beside_published, read_table
 from basrec.sweep_folder import Sweep, read_sweep
 from tests.basrec.conftest import write_sweep_files
 from tests.basrec.test_sweep_folder import row
 
+PDFLATEX = shutil.which("pdflatex")
 PUBLISHED = Path(__file__).parents[2] / "configs" / "published"
 
 
@@ -79,8 +82,9 @@ def test_markdown_and_latex_say_the_same(told: Sweep) -> None:
     assert r"\toprule" in lines and r"\bottomrule" in lines
     (mine,) = [line for line in lines if r"\textbf{0.0815}" in line]
     assert mine.startswith(r" & 50 \% \& more\_ & \textbf{0.0815}") and mine.endswith(r"\\")
-    (base,) = [line for line in lines if line.startswith("FMLP-Rec & Base")]
-    assert r"\underline{0.0715}" in base
+    base = [line for line in lines if line.startswith("FMLP-Rec & Base")]
+    assert r"\underline{0.0715}" in base[0]
+    # Headline, seeds, comparisons over seeds (there are no run folders), published.
     assert "\n".join(lines).count(r"\begin{tabular}") == len(families) + 3
 
 
@@ -93,7 +97,9 @@ def test_each_variant_has_its_mean_spread_and_interval(told: Sweep) -> None:
     mine.append(f"{low:.4f} to {high:.4f}")
     assert summary_rows(table)[0] == mine
     assert "| " + " | ".join(mine) + " |" in to_markdown(told, table, families, [])
-    assert " & ".join(mine) + r" \\" in to_latex(told, table, families, [])
+    text = to_latex(told, table, families, [])
+    assert " & ".join([*mine[1:3], *mine[4:]]) + r" \\" in text
+    assert "seeds; data set: Beauty; metric: HR@10.}" in text  # the same in all rows
 
 
 def test_every_row_of_latex_has_the_columns_that_are_declared(told: Sweep) -> None:
@@ -160,6 +166,66 @@ def test_similarity_stands_beside_table_6(sweep: Path, tmp_path: Path) -> None:
     (tmp_path / "similarity.csv").write_text("\n".join([columns, "beauty,sasrec,BASRec,1,mean,,"]))
     with pytest.raises(InputError, match="tables are not as promised"):
         read_sweep(tmp_path)
+
+
+def large(folder: Path) -> Sweep:
+    """Give the size of table 2, four metrics each, with labels that LaTeX stumbles over."""
+    names = [
+        "Base",
+        "a|b_c % & # ~ ^ \\ <x> {y} $z$",
+        "\u00b1 \u00d7 \u2013 \u0394 \u03b1 \u00e9 \u4e2d --x [1]",
+    ]
+    metrics = ["NDCG@10", "HR@10", "NDCG@20", "HR@20"]
+    axes = {"dataset": ["beauty", "sports", "yelp"], "backbone": ["sasrec", "gru4rec", "fmlp"]}
+    rows = [
+        row(name, seed, 0.0, dataset=dataset, backbone=backbone)
+        | {metric: 0.05 + seed / 1000 + 0.001 * place for metric in metrics}
+        for dataset in axes["dataset"]
+        for backbone in axes["backbone"]
+        for place, name in enumerate(names)
+        for seed in (1, 2, 3)
+    ]
+    stated = {"datasets": [*axes["dataset"], "home"], "backbones": axes["backbone"]}
+    title = "50 % of_it\n\n[sic]"
+    write_sweep_files(folder, rows, variants=names, metrics=metrics, title=title, **stated)
+    return read_sweep(folder)
+
+
+def test_a_wide_experiment_is_cut_to_pages(tmp_path: Path) -> None:
+    sweep = large(tmp_path)
+    families = compare_all(sweep)
+    table = build_table(sweep, families)
+    parts = blocks(sweep, table)
+    assert [block.datasets for block in parts] == [["beauty", "sports"], ["yelp"]]  # home: nothing
+    assert [len(row.cells) for block in parts for row in block.rows[:1]] == [8, 4]
+    text = to_latex(sweep, table, families, [])
+    assert text.isascii()
+    assert r"a\textbar{}b\_c \% \& \# \textasciitilde{} \textasciicircum{} \textbackslash{}" in text
+    assert (
+        r"\textpm{} \texttimes{} \textendash{} $\Delta$ $\alpha$ \'{e} (U+4E2D) -{}-x {[}1]" in text
+    )
+    for part in text.split(r"\toprule")[1:]:
+        assert part.split(r"\bottomrule")[0].count("\\\\") <= 46
+    markdown = to_markdown(sweep, table, families, [])
+    assert markdown.count("With 3 seeds the Wilcoxon") == 1  # not once a metric
+
+
+@pytest.mark.skipif(PDFLATEX is None, reason="pdflatex is not installed")
+def test_latex_compiles_with_its_preamble(tmp_path: Path) -> None:
+    assert PDFLATEX is not None
+    sweep = large(tmp_path)
+    families = compare_all(sweep)
+    text = to_latex(sweep, build_table(sweep, families), families, [])
+    first = text.splitlines()[0].removeprefix("% ")
+    whole = rf"\documentclass{{article}}{first}\begin{{document}}{text}\end{{document}}"
+    (tmp_path / "x.tex").write_text(whole.replace(text, "\n" + text))
+    command = [PDFLATEX, "-interaction=nonstopmode", "-halt-on-error", "x.tex"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    for trouble in ("Overfull", "Float too large", "Missing character"):
+        assert trouble not in done.stdout
 
 
 def test_signs_are_escaped() -> None:

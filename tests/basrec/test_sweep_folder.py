@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -51,6 +54,17 @@ def test_values_that_are_not_there_are_left_out(tmp_path: Path) -> None:
     assert told.values(("beauty", "sasrec", "Base"), "HR@10") == {1: 0.5}
     assert told.metrics == list(PRINTED) and told.baseline == "Base"
     assert np.isfinite(told.array(("beauty", "sasrec", "Base"), "HR@10")).all()
+
+
+def test_the_csv_stands_in_for_the_parquet(sweep: Path, tmp_path: Path) -> None:
+    moved = shutil.copytree(sweep, tmp_path / "a" / "b" / "tiny")
+    pa.csv.write_csv(pq.read_table(moved / "results.parquet"), moved / "results.csv")
+    whole = read_sweep(moved)
+    (moved / "results.parquet").unlink()
+    assert is_sweep(moved) and read_sweep(moved) == whole
+    (moved / "results.csv").write_text("seed\nx")
+    with pytest.raises(InputError, match=r"results.csv: cannot be read"):
+        read_sweep(moved)
 
 
 def test_a_variant_of_another_preset_has_that_presets_base(tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ import flows.search_trial
 import flows.search_view
 from basrec.errors import MachineError
 from basrec.files import digest_file
+from basrec.results import METRICS
 from flows.cli import app
 from flows.config import all_keys
 from flows.lock import Held, alone
 from flows.search import Outcome, places_of, run_search
 from flows.search_config import (
-    METRICS,
     Pruner,
     Search,
     config_at,
@@ -36,7 +36,7 @@ from flows.search_config import (
     set_arguments,
     shipped_searches,
 )
-from flows.search_results import importances, state_of
+from flows.search_results import importances, state_of, top_rows
 from flows.search_space import Range, parse_space, short_names
 from flows.search_study import best_first, point_of, settled
 from flows.search_view import Lines, point_text, search_view
@@ -176,6 +176,8 @@ def test_a_space_is_read_dotted_or_nested() -> None:
         ("trials=0", "greater than or equal to 1"),
         ("sampler=magic", "'tpe', 'grid' or 'random'"),
         ("kep=3", "did you mean 'keep'?"),
+        ("augmentation.alpha=0.3", "settings 'augmentation.alpha': the space varies it"),
+        ("augmentation.rate=[0.2, 0.7]", "or take it out of the space"),
         ("dataset=null", "name a known dataset, or a prepared folder"),
         ("dataset=atlantis", "'atlantis' is not known"),
     ],
@@ -258,6 +260,13 @@ def test_a_trial_below_the_median_is_given_up(
     # One epoch of stage 1; the second stage follows on the two that the first might have had.
     assert pruned.intermediate_values == {1: 0.1, 3: 0.1, 4: 0.2, 5: pytest.approx(0.3)}
     assert not list(outcome.places.runs.glob("trial-0002*"))
+    assert (rows(outcome)[2]["value"], rows(outcome)[2]["last_value"]) == (
+        "",
+        "0.30000000000000004",
+    )
+    last = top_rows(outcome.study, search)[-1]
+    assert last == ["2", "0.30000, given up in stage 2, epoch 3", "0.1"]
+    assert f"| {' | '.join(last)} |" in (outcome.places.folder / "search.md").read_text()
     unpruned = run(search.model_copy(update={"name": "n", "pruner": None}), tmp_path)
     assert [row["state"] for row in rows(unpruned)] == ["finished"] * 4
 

@@ -103,6 +103,14 @@ def test_a_run_made_elsewhere_is_taken_over_by_its_key(
     (step,) = planned.missing(grid)
     assert not adopt(step)
     train(step.prepared, tmp_path / "runs" / "tiny" / "by-hand", step.config)
+    show_cells(grid, tmp_path)
+    told = capsys.readouterr().out.splitlines()
+    assert told == [
+        f"reused       tiny/sasrec/Base/1  {step.folder}",
+        "1 cells, 0 done, 1 reused",
+    ]
+    assert not is_finished(step)  # to show is not to do
+    assert planned.take_over(grid) == [step] and planned.take_over(grid) == []
     assert planned.missing(grid) == [] and is_finished(step)
     assert read_json(step.folder / "manifest.json")["key"] == step.key
     ledger = Ledger(experiment, grid, planned, tmp_path)
@@ -296,12 +304,32 @@ def test_a_process_says_why_it_failed_and_the_next_one_is_not_started_after_a_st
         (1, "warning\nerror: no room; free space\n\n", "no room; free space"),
         (1, "Traceback\nValueError: odd\n", "ValueError: odd"),
         (3, "", "ended with code 3"),
+        (
+            2,
+            "error: runs/x: not empty and not a run folder; choose another --out\n",
+            "runs/x: not empty and not a run folder; move it away or delete it, then sweep again",
+        ),
+        (
+            2,
+            "error: x: no base run; train it first with --method base, or leave out --start-from\n",
+            "x: no base run; move it away or delete it, then sweep again",
+        ),
+        (2, "error: x: no such file; name it by --outer", "x: no such file; name it by --outer"),
         (-9, "warning\n", "killed by SIGKILL (out of memory?)"),
         (-11, "", "killed by SIGSEGV"),
     ],
 )
 def test_the_last_words_of_a_process_are_the_message(code: int, complaints: str, told: str) -> None:
     assert failure(code, complaints) == told
+
+
+def test_a_failed_cell_says_what_to_do_in_a_sweep(tmp_path: Path) -> None:
+    _, grid = grid_of(tmp_path, {"Base": {"method": "base"}})
+    step = plan(grid, tmp_path).run_of(grid[0])
+    step.folder.mkdir(parents=True)
+    (step.folder / "notes.txt").write_text("mine")
+    with pytest.raises(MachineError, match=r"not a run folder; move it away or delete it, then"):
+        Children().run(step.order(tmp_path / "locks"), lambda line: None)
 
 
 def test_the_board_counts_and_shows_what_runs() -> None:
