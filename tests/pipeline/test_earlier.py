@@ -99,24 +99,21 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("kind", list(CONFIGS))
 def test_an_appended_dump_is_as_if_read_anew(kind: str, tmp_path: Path) -> None:
     config, raw = config_of(kind), tmp_path / "raw"
-    data = dump(kind, 0, 60)
-    ends = [len(dump(kind, 0, 40)), len(data)]
-    for cut in (ends[0], ends[0] - 1, ends[0] - 9, ends[0] - 30):
+    old, data = len(dump(kind, 0, 40)), dump(kind, 0, 60)
+    # Cut between two lines, before a line's end, within a line; one byte more, half a line more.
+    for cut, end in [(old, len(data)), (old, old + 1), (old - 1, len(data) - 5), (old - 9, old)]:
         raw.write_bytes(data[:cut])
-        try:
-            before = ingest([raw], tmp_path / "in", config)
-        except InputError:  # a quote that is not closed yet
-            assert kind == "quoted"
+        before = ingest([raw], tmp_path / "in", config)
+        raw.write_bytes(data[:end])
+        if kind == "quoted" and end == old + 1:  # a quote that is not closed yet
+            with pytest.raises(InputError, match="never closed"):
+                ingest([raw], tmp_path / "in", config)
             continue
-        for end in (ends[1], ends[1] - 5):
-            raw.write_bytes(data[:end])
-            grown = ingest([raw], tmp_path / f"in-{cut}-{end}", config, before=tmp_path / "in")
-            check_equal([raw], grown, config, tmp_path / f"clean-{cut}-{end}")
-            # At most the line that had no end yet is parsed once more.
-            assert before.rows["raw"] - 1 <= grown.rows["taken over"] <= before.rows["raw"]
-            assert grown.rows["raw"] > before.rows["raw"]
-        if cut == ends[0]:
-            assert grown.rows["taken over"] == before.rows["raw"]
+        grown = ingest([raw], tmp_path / "in", config)
+        check_equal([raw], grown, config, tmp_path / f"clean-{cut}-{end}")
+        # At most the line that had no end is parsed once more.
+        is_whole = data[:cut].endswith(b"\n")
+        assert before.rows["raw"] - grown.rows["taken over"] in ([0] if is_whole else [0, 1])
 
 
 @pytest.mark.parametrize("kind", ["yelp", "table", "quoted"])
@@ -219,7 +216,7 @@ def test_where_anything_else_differs_all_is_read(
     if what == "first byte":
         data = b"U" + data[1:]
     elif what == "last byte":
-        data = data[: len(old) - 2] + b"9" + data[len(old) - 1 :]
+        data = data[: len(old) - 2] + b"8" + data[len(old) - 1 :]
     elif what == "shorter":
         data = data[: len(old) - 3]
     elif what == "options":
@@ -235,7 +232,6 @@ def test_where_anything_else_differs_all_is_read(
     raw.write_bytes(data)
     grown = ingest([raw], tmp_path / "in", config)
     assert grown.rows["taken over"] == 0
-    monkeypatch.undo()
     check_equal([raw], grown, config, tmp_path / "clean")
 
 
