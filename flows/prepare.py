@@ -108,7 +108,7 @@ def _fill(
             ingested = source
         else:
             with stage_spinner("ingest"):
-                ingest(raw, ingested, config)
+                ingest(raw, ingested, config, before=place)
         with stage_spinner("prepare"):
             prepare(ingested, prepared, config, published)
         with stage_spinner("neighbours"):

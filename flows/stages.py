@@ -17,11 +17,11 @@ from flows.stage import stage
 Record = dict[str, Any]
 
 
-def _told(name: str, record: Record) -> State[Record]:
-    """Say in log and state whether a stage had anything to do."""
+def _told(name: str, record: Record, how: str = "") -> State[Record]:
+    """Say in log and state whether a stage had anything to do, and how it was done."""
     reused = record.get("reused", False)
     message = "reused: inputs, config and code have not changed" if reused else "done"
-    say(f"{name}: {message}" if reused else f"{name}: done in {record['seconds']:.1f} s")
+    say(f"{name}: {message}" if reused else f"{name}: done in {record['seconds']:.1f} s{how}")
     state: State[Record] = Completed(
         name="Reused" if reused else "Completed", message=message, data=record
     )
@@ -55,7 +55,9 @@ def ingest_task(config: RunConfig, raw: list[Path], data: Path) -> State[Record]
 
     with stage_spinner("ingest"):
         manifest = ingest(raw, Folders(data, config.name).ingested, config.data)
-    return _told("ingest", manifest.model_dump(mode="json"))
+    taken = manifest.rows["taken over"]
+    how = f"; {manifest.rows['raw'] - taken:,} rows read, {taken:,} taken over"
+    return _told("ingest", manifest.model_dump(mode="json"), how)
 
 
 @stage("prepare")

@@ -5,7 +5,7 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import InputError
 
@@ -16,11 +16,32 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class DigestedSource(io.RawIOBase):
-    """A file to read that digests its bytes as they pass."""
+def digest_file_at(path: Path, *places: int) -> list["hashlib._Hash"]:
+    """Digest a file in one pass; give the SHA-256 of its first bytes, so many each, and of all."""
+    digests = []
+    with DigestedSource(path) as source:
+        for place in places:
+            while source.read(max(min(place - source.file.tell(), 1 << 20), 0)):
+                pass
+            digests.append(source.digest.copy())
+        source.finish()
+    return [*digests, source.digest]
 
-    def __init__(self, path: Path) -> None:
-        self.file, self.digest = path.open("rb", buffering=0), hashlib.sha256()
+
+class Begun(NamedTuple):
+    """The beginning of a file that has been read already."""
+
+    num_bytes: int
+    digest: "hashlib._Hash"
+
+
+class DigestedSource(io.RawIOBase):
+    """A file to read that digests its bytes as they pass, from where it was begun if it was."""
+
+    def __init__(self, path: Path, begun: Begun | None = None) -> None:
+        self.file = path.open("rb", buffering=0)
+        self.file.seek(begun.num_bytes if begun else 0)
+        self.digest = begun.digest.copy() if begun else hashlib.sha256()
 
     def readable(self) -> bool:
         """Say that it can be read."""

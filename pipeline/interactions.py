@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import DataConfig
+from pipeline.earlier import Reading, Taken, find_earlier
 from pipeline.engine import Engine, open_engine
 from pipeline.errors import InputError
-from pipeline.files import digest_file
-from pipeline.folder import MANIFEST, building
+from pipeline.files import digest_file, digest_value
+from pipeline.folder import building
 from pipeline.formats import AUTO, FORMATS
 from pipeline.lines import Lines
 from pipeline.manifest import Manifest, Recorder, find_reusable, stage_key
@@ -30,27 +31,38 @@ SETTINGS = ("format", "table", "member", "allow_truncated", "max_rejects")
 ROWS_AT_ONCE = 491_520
 
 
-def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
+def ingest(
+    raw: Sequence[Path], out: Path, config: DataConfig, before: Path | None = None
+) -> Manifest:
     """Read a raw dump into `out`: interactions.parquet, rejects.parquet and manifest.json.
 
+    What still holds of an earlier read is not parsed again: of that in the folder `before`, which
+    may be a prepared one, or else in `out`.
     Errors: InputError for files that cannot be read, that hold no good row, or more bad ones than
     `max_rejects` allows.
     """
     files = list_files(list(raw))
-    before = states_of(files)
+    states = states_of(files)
     if config.format == AUTO:
         name, table = recognise(files, config.member, config.table)
         config = config.model_copy(update={"format": name, "table": table})
     settings = config.model_dump(mode="json", include=set(SETTINGS))
     _refuse_copies(files)
-    reusable = _find_reusable(files, out, settings)
-    if reusable:
-        return reusable
+    earlier = find_earlier(before or out, settings)
+    taken = earlier.compare(files) if earlier else Taken()
+    if len(taken.whole) == len(files):
+        inputs = _inputs(files, dict(zip(files, taken.digests, strict=True)))
+        reusable = find_reusable(out, "ingest", stage_key("ingest", settings, inputs))
+        if reusable:
+            return reusable
     started = time.monotonic()
-    with building(out) as work, unchanged(before):
+    with building(out) as work, unchanged(states):
         with open_engine(work, config.memory, config.threads) as engine:
-            lines = _connect(engine, files, config)
+            lines, layout = _connect(engine, files, config)
             with RowFiles(work, lines) as rows:
+                if earlier and taken.starts and earlier.holds(layout):
+                    lines.take(taken)
+                    rows.take(earlier.manifest.folder, taken.next_row)
                 for batch in _parsed(engine, lines):
                     rows.add(batch)
             if rows.good:
@@ -69,7 +81,11 @@ def ingest(raw: Sequence[Path], out: Path, config: DataConfig) -> Manifest:
             "interactions": rows.good,
             "rejects": rows.bad,
             "truncated files": len(lines.truncated),
+            "taken over": rows.taken,
         }
+        recorder.reading = Reading(
+            layout=digest_value(layout), files=tuple(lines.reaches)
+        ).model_dump()
         told = sorted(rows.reasons.items(), key=lambda entry: (-entry[1], entry[0]))
         recorder.rows |= {f"rejected: {reason}": number for reason, number in told}
         for name in OUTPUTS:
@@ -90,12 +106,6 @@ def _inputs(files: list[Path], known: dict[Path, str]) -> dict[str, str]:
     }
 
 
-def _find_reusable(files: list[Path], out: Path, settings: dict[str, Any]) -> Manifest | None:
-    if not (out / MANIFEST).exists():  # so that a first run reads every file only once
-        return None
-    return find_reusable(out, "ingest", stage_key("ingest", settings, _inputs(files, {})))
-
-
 def _refuse_copies(files: list[Path]) -> None:
     """Refuse two files of one content; only those of one size are read for it."""
     sizes = Counter(file.stat().st_size for file in files)
@@ -110,8 +120,9 @@ def _refuse_copies(files: list[Path]) -> None:
             )
 
 
-def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
-    """Make `fields` out of the files."""
+def _connect(engine: Engine, files: list[Path], config: DataConfig) -> tuple[Lines, dict[str, Any]]:
+    """Make `fields` out of the files; give also where a table's columns are."""
+    layout: dict[str, Any] = {}
     known, table = FORMATS[config.format], config.table
     lines = Lines(files, config.member or known.member, allow_truncated=config.allow_truncated)
     if len({is_parquet(file) for file in files}) > 1:
@@ -120,17 +131,17 @@ def _connect(engine: Engine, files: list[Path], config: DataConfig) -> Lines:
     if table is not None and config.format == "table":
         _set_time_format(engine, table.time_format or "%Y")
         if is_parquet(files[0]):
-            engine.settings(**parquet_layout(files, table))
+            layout = parquet_layout(files, table)
             engine.register("columns", parquet_columns(table, lines))
             statements = statements[-1:]
         else:
             layout = text_layout(files, table, lines.member)
-            engine.settings(**layout)
             lines.delimiter = layout["delimiter"] if layout["field_pattern"] else None
     if statements == known.statements:
         engine.register("lines", lines.reader())
+    engine.settings(**layout)
     build_fields(engine, statements)
-    return lines
+    return lines, layout
 
 
 def _set_time_format(engine: Engine, form: str) -> None:

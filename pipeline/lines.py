@@ -13,9 +13,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipeline.earlier import Reach, Taken
 from pipeline.errors import InputError, PipelineError, TruncatedError
+from pipeline.files import Begun
+from pipeline.kinds import MARK
 from pipeline.quotes import NEWLINE, RETURN, record_ends
-from pipeline.streams import MARK, Digests, read_blocks
+from pipeline.streams import Digests, read_blocks
 
 LONGEST_LINE = 256 << 20
 """A line beyond this is no review; the run stops rather than fill the memory."""
@@ -47,35 +50,70 @@ class Lines:
     """The row at which each file begins."""
     digests: Digests = field(default_factory=dict)
     """SHA-256 of each file that was read to its end."""
+    taken: Taken = field(default_factory=Taken)
+    """What is not read again."""
+    reaches: list[Reach] = field(default_factory=list)
+    """How far each file was read."""
+    _read: tuple[int, int, int] = (0, 0, 0)
+    """Of a file, as far as it was read: its bytes, and bytes and number of lines with their end."""
+
+    def take(self, taken: Taken) -> None:
+        """Leave out what an earlier read gave, as if it had been read; before the stream is."""
+        self.taken = taken
+        self.starts += taken.starts
+        self.reaches += taken.whole
+        self.digests.update(zip(self.files, taken.digests, strict=False))
+        whole = zip(self.files, taken.whole, strict=False)
+        self.truncated += [file for file, reach in whole if reach.is_truncated]
 
     def reader(self) -> pa.RecordBatchReader:
         """Give the stream; it can be read once."""
         return pa.RecordBatchReader.from_batches(SCHEMA, _ahead(self._batches()))
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        first = 1
+        first, begun = self.taken.next_row, self.taken.begun
         try:
-            for path in self.files:
-                self.starts.append(first)
-                for block, stops, is_whole in self._blocks(path):
+            for path in self.files[len(self.taken.whole) :]:
+                if begun is None:
+                    self.starts.append(first)
+                begin = first
+                for block, stops, is_whole in self._blocks(path, begun):
                     yield _split(block, stops, first, is_whole)
                     first += len(stops)
+                self.reaches.append(self._reach(path, begin, first))
+                begun = None
         except PipelineError as exc:
             self.error = exc
             raise
 
-    def _blocks(self, path: Path) -> Iterator[tuple[bytes, np.ndarray, bool]]:
+    def _reach(self, path: Path, begin: int, next_row: int) -> Reach:
+        """Tell how far a file was read, from the row `begin` on."""
+        num_bytes, whole_bytes, num_lines = self._read
+        return Reach(
+            next_row=next_row,
+            num_bytes=num_bytes,
+            whole_bytes=whole_bytes,
+            whole_next_row=begin + num_lines,
+            is_truncated=path in self.truncated,
+        )
+
+    def _blocks(self, path: Path, begun: Begun | None) -> Iterator[tuple[bytes, np.ndarray, bool]]:
         """Give the file in blocks that end with a line; where lines end, and if they are whole."""
-        rest, is_first = b"", True
+        rest, is_first = b"", begun is None
+        num_bytes, num_lines = begun.num_bytes if begun else 0, 0
+        self._read = num_bytes, num_bytes, num_lines
         try:
-            for block in read_blocks(path, self.member, self.digests):
-                block = block.removeprefix(MARK) if is_first else block
+            for block in read_blocks(path, self.member, self.digests, begun):
+                if is_first and block.startswith(MARK):
+                    block, num_bytes = block[len(MARK) :], len(MARK)
                 block, is_first = rest + block if rest else block, False
                 stops = self._ends(block)
                 cut = int(stops[-1]) if len(stops) else 0
                 rest = block[cut:]
                 if len(rest) > LONGEST_LINE:
                     raise InputError(f"{path}: a line of over {LONGEST_LINE >> 20} MB{self._why()}")
+                num_bytes, num_lines = num_bytes + cut, num_lines + len(stops)
+                self._read = num_bytes + len(rest), num_bytes, num_lines
                 if cut:
                     yield block[:cut], stops, True
         except TruncatedError as exc:

@@ -38,6 +38,8 @@ class Manifest(BaseModel):
     seconds: float
     peak_memory_bytes: int
     versions: dict[str, str]
+    reading: dict[str, Any] | None = None
+    """What a later read of the same files can go on from; no part of the key."""
     folder: Path
     reused: bool = False
 
@@ -55,6 +57,7 @@ class Recorder:
         self.stage, self.config, self.inputs = stage, config, inputs
         self.key = stage_key(stage, config, inputs)
         self.rows: dict[str, int] = {}
+        self.reading: dict[str, Any] | None = None
         self.started = time.monotonic() if started is None else started
 
     def write(
@@ -74,7 +77,8 @@ class Recorder:
             rows=self.rows,
             seconds=round(time.monotonic() - self.started, 3),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            versions=_versions(),
+            versions=versions(),
+            reading=self.reading,
             folder=folder,
         )
         stages = read_stages(work)
@@ -152,5 +156,6 @@ def find_reusable(folder: Path, stage: str, key: str) -> Manifest | None:
         return None
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Give the versions of what reads and writes the data."""
     return {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in VERSIONS}

@@ -1,7 +1,9 @@
 """The two files that parsed rows go to: the good ones, and the bad ones with their reason."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,42 @@ INTERACTIONS_FILE: dict[str, Any] = {
 }
 """How the interactions are written: ids hardly repeat or shrink, so that packing them costs more
 time than it saves."""
-GROUP_ROWS = 491_520
+GROUP_ROWS = {"interactions.parquet": 491_520, "rejects.parquet": 122_880}
 BAD_AT_ONCE = 1000
 """Bad rows of a batch up to which it is cut into pieces rather than copied."""
 EXAMPLES = 3
+
+
+class GroupWriter:
+    """A Parquet file in row groups of one size: the same bytes however its rows come in batches."""
+
+    def __init__(self, path: Path, schema: pa.Schema, **how: Any) -> None:
+        self.schema, self.group_rows = schema, GROUP_ROWS[path.name]
+        self.sink = DigestedSink(path)
+        self.writer = pq.ParquetWriter(self.sink, schema, **how)
+        self.held = [schema.empty_table()]  # rows that do not fill a row group yet
+
+    def add(self, rows: pa.Table) -> None:
+        """Add rows."""
+        self.held.append(rows.select(self.schema.names).cast(self.schema))
+        self._write(self.group_rows)
+
+    def _write(self, least: int) -> None:
+        held = pa.concat_tables(self.held)
+        while len(held) >= least:
+            # In one piece, since where pages end depends on where pieces do.
+            self.writer.write_table(held.slice(0, self.group_rows).combine_chunks())
+            held = held.slice(self.group_rows)
+        self.held = [held]
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        try:
+            self._write(1)
+            self.writer.close()
+        finally:
+            self.writer.is_open = False  # where it could not be closed, it would be tried again
+            self.sink.close()
 
 
 class RowFiles:
@@ -36,15 +70,13 @@ class RowFiles:
         self.lines = lines
         self.good_of: Counter[int] = Counter()  # by the place of the file, from 1
         self.bad_of: Counter[int] = Counter()
-        self.good = self.bad = self.last_row = 0
+        self.good = self.bad = self.taken = self.last_row = 0
         self.reasons: Counter[str] = Counter()
         self.examples: list[str] = []
-        self.sinks = [DigestedSink(work / name) for name in OUTPUTS]
         self.writers = [
-            pq.ParquetWriter(self.sinks[0], INTERACTIONS, **INTERACTIONS_FILE),
-            pq.ParquetWriter(self.sinks[1], REJECTS, compression="zstd"),
+            GroupWriter(work / OUTPUTS[0], INTERACTIONS, **INTERACTIONS_FILE),
+            GroupWriter(work / OUTPUTS[1], REJECTS, compression="zstd"),
         ]
-        self.held: list[pa.Table] = []  # good rows that do not fill a row group yet
         self.pool = ThreadPoolExecutor(1)
         self.pending: list[Future[None]] = []
 
@@ -56,54 +88,60 @@ class RowFiles:
         try:
             for written in self.pending:
                 written.result()
-            self._write_groups(1)
-            for writer in self.writers:
-                writer.close()
         finally:
-            for writer, sink in zip(self.writers, self.sinks, strict=True):
-                writer.is_open = False  # where it could not be closed, it would be tried again
-                sink.close()
+            with ExitStack() as closing:  # both, whatever becomes of the first
+                for writer in self.writers:
+                    closing.callback(writer.close)
+
+    def take(self, folder: Path, stop: int) -> None:
+        """Write the rows before `stop` of an earlier read, as they are in its files."""
+        for name, put in zip(OUTPUTS, (self._put_good, self._put_bad), strict=True):
+            for batch in pq.ParquetFile(folder / name).iter_batches(GROUP_ROWS[name]):
+                kept = batch.slice(0, int(np.searchsorted(batch["row"], stop)))
+                self.taken += len(kept)
+                self._submit(put, pa.Table.from_batches([kept]))
+        self.last_row = stop - 1
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Write a batch of parsed lines; not more than two wait for the disk."""
-        while len(self.pending) > 1:
-            self.pending.pop(0).result()
+        """Write a batch of parsed lines."""
         if len(batch) == 0:
             return
         if batch["row"][0].as_py() <= self.last_row:
             raise AssertionError("rows came out of order")
         self.last_row = batch["row"][-1].as_py()
-        self.pending.append(self.pool.submit(self._write, batch))
+        self._submit(self._write, batch)
+
+    def _submit(self, write: Callable[[Any], None], rows: Any) -> None:
+        """Hand rows to the thread that writes; not more than two wait for the disk."""
+        while len(self.pending) > 1:
+            self.pending.pop(0).result()
+        self.pending.append(self.pool.submit(write, rows))
 
     def _write(self, batch: pa.RecordBatch) -> None:
         places = np.flatnonzero(np.asarray(pc.is_valid(batch["reason"])))
-        bad = pa.Table.from_batches([batch.take(pa.array(places))])
-        good = _without(batch.select(INTERACTIONS.names), places)
-        self.good, self.bad = self.good + len(good), self.bad + len(bad)
-        self.held.append(good.cast(INTERACTIONS))
-        self._write_groups(GROUP_ROWS)
-        if len(bad):
-            self.writers[1].write_table(bad.select(REJECTS.names).cast(REJECTS))
-        for entry in pc.value_counts(bad["reason"]).to_pylist() if len(bad) else []:
-            self.reasons[entry["values"]] += entry["counts"]
+        self._put_good(_without(batch.select(INTERACTIONS.names), places))
+        if len(places):
+            self._put_bad(pa.Table.from_batches([batch.take(pa.array(places))]))
+
+    def _put_good(self, good: pa.Table) -> None:
+        self.good += len(good)
+        self.writers[0].add(good)
         self._count(self.good_of, good["row"])
+
+    def _put_bad(self, bad: pa.Table) -> None:
+        self.bad += len(bad)
+        self.writers[1].add(bad)
+        for entry in pc.value_counts(bad["reason"]).to_pylist():
+            self.reasons[entry["values"]] += entry["counts"]
         self._count(self.bad_of, bad["row"])
         for row in bad.slice(0, EXAMPLES - len(self.examples)).to_pylist():
             self.examples.append(f"row {row['row']} {row['reason']}: {row['line'][:60]!r}")
 
-    def _write_groups(self, least: int) -> None:
-        """Write the held rows in groups of one size, however the batches were cut."""
-        held = pa.concat_tables(self.held) if self.held else INTERACTIONS.empty_table()
-        while len(held) >= least:
-            self.writers[0].write_table(held.slice(0, GROUP_ROWS))
-            held = held.slice(GROUP_ROWS)
-        self.held = [held]
-
     @property
     def digests(self) -> dict[str, str]:
         """SHA-256 of the files, when they are closed."""
-        sinks = zip(OUTPUTS, self.sinks, strict=True)
-        return {name: sink.digest.hexdigest() for name, sink in sinks}
+        files = zip(OUTPUTS, self.writers, strict=True)
+        return {name: writer.sink.digest.hexdigest() for name, writer in files}
 
     def _count(self, of: Counter[int], rows: pa.ChunkedArray) -> None:
         """Count rows by their file; all of them at once where they are of one."""

@@ -15,7 +15,8 @@ import pyarrow as pa
 from isal import isal_zlib
 
 from pipeline.errors import InputError, MachineError, TruncatedError
-from pipeline.files import DigestedSource
+from pipeline.files import Begun, DigestedSource
+from pipeline.kinds import GZIP, MARK, is_gzip, is_tar, is_zstd, refuse_other_kinds
 
 Digests = dict[Path, str]
 
@@ -25,35 +26,22 @@ INFLATE_BYTES = 16 << 10
 """Compressed bytes inflated at once; where they are damaged, what these few hold is lost."""
 MEMBER_BYTES = 64 << 10
 """Bytes of an archive's member read at once; where it breaks off, what these hold is lost."""
-GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-SKIPPABLE = b"\x2a\x4d\x18"  # a zstd frame of notes, which may come first
-OTHER_KINDS = {
-    b"PK\x03\x04": "a zip archive: unpack it first",
-    b"BZh": "compressed by bzip2: unpack it first",
-    b"\xfd7zXZ": "compressed by xz: unpack it first",
-    b"7z\xbc\xaf": "a 7z archive: unpack it first",
-    b"\x5d\x00\x00": "compressed by lzma: unpack it first",
-    b"ARROW1": "an Arrow file: write it as Parquet or CSV first",
-    b"\xff\xfe": "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)",
-    b"\xfe\xff": "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)",
-    b"PAR1": "Parquet: read it alone, with --format table",
-}
-"""First bytes of what cannot be read as lines."""
-MARK = b"\xef\xbb\xbf"
-"""UTF-8's byte order mark; no part of the first line."""
 
 
-def read_blocks(path: Path, member: str, digests: Digests) -> Iterator[bytes]:
+def read_blocks(
+    path: Path, member: str, digests: Digests, begun: Begun | None = None
+) -> Iterator[bytes]:
     """Give a file's content; of a tar archive that of the members whose name fits a pattern.
 
+    Of a plain file that was begun only what comes after that is given.
     The digest of all its bytes, also of those after a break, goes to `digests` at the end.
     Errors: TruncatedError where it breaks off, InputError where it cannot be read or no member
     fits, MachineError where the disk fails.
     """
     try:
-        with DigestedSource(path) as source, io.BufferedReader(source) as raw:
+        with DigestedSource(path, begun) as source, io.BufferedReader(source) as raw:
             try:
-                yield from _content(path, raw, member)
+                yield from _plain(raw) if begun else _content(path, raw, member)
             except TruncatedError:
                 digests[path] = source.finish()
                 raise
@@ -68,38 +56,24 @@ def _content(path: Path, raw: "io.BufferedReader[DigestedSource]", member: str) 
     blocks = _whole_blocks(_decompressed(path, raw))
     first = next(blocks, b"")
     stream = _chained(first, blocks)
-    if _is_tar(first):
+    if is_tar(first):
         stream = _whole_blocks(_members(path, stream, member))
     else:
-        _refuse_other_kinds(path, first, "inside its compression ")
+        refuse_other_kinds(path, first, "inside its compression ")
     yield from stream
-
-
-def _is_tar(start: bytes) -> bool:
-    """Tell by the checksum of the first header, which also the oldest archives have."""
-    try:
-        tarfile.TarInfo.frombuf(start[:512], "utf-8", "surrogateescape")
-    except tarfile.TarError:
-        return False
-    return True
-
-
-def _refuse_other_kinds(path: Path, start: bytes, where: str) -> None:
-    """Refuse what cannot be read as lines; `where` says in what it lies, if in anything."""
-    for magic, what in OTHER_KINDS.items():
-        if start.startswith(magic):
-            raise InputError(f"{path}: {where}it is {what}")
-    if where and start.startswith((GZIP, ZSTD)):
-        raise InputError(f"{path}: {where}it is compressed once more: unpack it first")
 
 
 def _decompressed(path: Path, raw: "io.BufferedReader[DigestedSource]") -> Iterator[bytes]:
     magic = raw.peek(6)
-    _refuse_other_kinds(path, magic, "")
-    if magic[:2] == GZIP:
+    refuse_other_kinds(path, magic, "")
+    if is_gzip(magic):
         return _gunzip(path, raw)
-    if magic[:4] == ZSTD or (magic[:1] >= b"\x50" and magic[1:4] == SKIPPABLE):
+    if is_zstd(magic):
         return _unzstd(path, raw)
+    return _plain(raw)
+
+
+def _plain(raw: "io.BufferedReader[DigestedSource]") -> Iterator[bytes]:
     return iter(lambda: raw.read(BLOCK_BYTES), b"")
 
 
@@ -222,7 +196,7 @@ def _members(path: Path, blocks: Iterator[bytes], pattern: str) -> Iterator[byte
                 last, is_first = b"\n", True
                 while block := content.read(MEMBER_BYTES):
                     if is_first:
-                        _refuse_other_kinds(path, block, f"member {entry.name!r}: ")
+                        refuse_other_kinds(path, block, f"member {entry.name!r}: ")
                         block, is_first = block.removeprefix(MARK), False
                     yield block
                     last = block[-1:] or last

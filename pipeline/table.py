@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import TableConfig
+from pipeline.earlier import Reach
 from pipeline.errors import InputError
 from pipeline.lines import Lines
 from pipeline.quotes import field_pattern
@@ -181,10 +182,9 @@ def read_schema(file: Path) -> pa.Schema:
 
 
 def _parquet_batches(table: TableConfig, lines: Lines) -> Iterator[pa.RecordBatch]:
-    first = 1
+    first = lines.taken.next_row
     kinds: set[bool] = set()
-    for path in lines.files:
-        lines.starts.append(first)
+    for place, path in enumerate(lines.files):
         schema = read_schema(path)
         names = _parquet_names(path, schema.names, table)
         kinds.add(pa.types.is_temporal(schema.field(names["time"]).type))
@@ -193,6 +193,9 @@ def _parquet_batches(table: TableConfig, lines: Lines) -> Iterator[pa.RecordBatc
                 f"{path}: its times are of another type than those of {lines.files[0]}; prepare "
                 "them one by one"
             )
+        if place < len(lines.taken.whole):
+            continue
+        lines.starts.append(first)
         try:
             for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS, columns=[*names.values()]):
                 rows = pa.array(np.arange(first, first + len(batch)), pa.int64())
@@ -203,6 +206,7 @@ def _parquet_batches(table: TableConfig, lines: Lines) -> Iterator[pa.RecordBatc
                 first += len(batch)
         except (pa.ArrowException, OSError) as exc:
             raise InputError(f"{path}: cannot be read as Parquet ({exc})") from exc
+        lines.reaches.append(Reach(next_row=first))
 
 
 def _parquet_names(path: Path, names: list[str], table: TableConfig) -> dict[str, str]:

@@ -96,6 +96,23 @@ def test_single_stages_run_from_what_the_one_before_left(raw: Path, tmp_path: Pa
     assert stages["neighbours"]["config"] == {"similarity": "cosine", "top": 3}
 
 
+def test_commands_and_flow_take_over_the_old_part_of_a_grown_dump(
+    write_dump: Write, tmp_path: Path
+) -> None:
+    raw, mine = write_dump(dense_rows(8, 8), name="raw.json"), tmp_path / "data/ingested/mine"
+    ingest, prepare = ["ingest", raw, "--out", mine], ["prepare", raw, "--out", tmp_path / "out"]
+    assert "taken over 0" in basrec(*ingest).stdout
+    basrec(*prepare)
+    write_dump(dense_rows(8, 8) + dense_rows(8, 1), name="raw.json")
+    (tmp_path / "mine.yaml").write_text(f"name: mine\nraw: {raw}\n")
+    done = basrec("run", "mine.yaml", "--flow", "prepare", cwd=tmp_path)
+    assert "ingest: done in" in done.stderr, done.stderr
+    assert "8 rows read, 64 taken over" in done.stderr
+    assert basrec(*prepare).returncode == 0
+    stages = json.loads((tmp_path / "out" / "manifest.json").read_text())["stages"]
+    assert (stages["ingest"]["rows"]["raw"], stages["ingest"]["rows"]["taken over"]) == (72, 64)
+
+
 def test_a_run_that_replaces_another_says_so(raw: Path, tmp_path: Path) -> None:
     assert basrec("prepare", raw, "--out", tmp_path / "data").returncode == 0
     few = ("--method", "base", "--set", "train={negatives: any, stage1: {epochs: 1}}")
