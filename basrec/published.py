@@ -134,13 +134,16 @@ def similarity_of(kind: str) -> str:
 
 
 def _look_up(values: Values, sweep: Sweep, group: Group, metric: str) -> float | None:
-    """Find the value of a variant by its label, or by its method where no other variant has it."""
+    """Find the value of a variant by its label, or by its method.
+
+    By the latter where no other variant of its preset has it.
+    """
     dataset, backbone = (_plain(AS_PUBLISHED.get(name, name)) for name in group[:2])
-    methods = [kind.method for kind in sweep.kinds.values()]
-    method = sweep.kinds[group[2]].method
+    own = sweep.kinds[group[2]]
+    likes = [k for k in sweep.kinds.values() if (k.method, k.preset) == (own.method, own.preset)]
     names = [group[2]]
-    if methods.count(method) == 1:
-        names.append(method)
+    if len(likes) == 1:
+        names.append(own.method)
     for name in names:
         for where in (backbone, ""):
             key = (where, _plain(AS_PUBLISHED.get(name, name)), dataset, metric)

@@ -173,11 +173,15 @@ def damage_of(run: Path) -> str:
 
 
 def command_of(prepared: Path, run: Path, config: TrainConfig) -> str:
-    """Give the command that repeats a run: its preset, and each key that is not the preset's."""
+    """Give the command that trains a run anew, beside the run that there is.
+
+    It names the preset, and each key that is not the preset's.
+    """
     named = {"method": config.method, "preset": config.preset, "seed": config.seed}
     preset = flatten(TrainConfig.model_validate(PRESETS[config.preset] | named).model_dump())
     own = flatten(config.model_dump())
-    parts = ["basrec", "train", str(prepared), "--out", str(run)]
+    again = run.with_name(f"{run.name}-again")
+    parts = ["basrec", "train", str(_where_now(prepared, run)), "--out", str(again)]
     for key, value in named.items():
         parts += [f"--{key}", str(value)]
     for key, value in own.items():
@@ -185,6 +189,13 @@ def command_of(prepared: Path, run: Path, config: TrainConfig) -> str:
             text = value if isinstance(value, str) else json.dumps(value)
             parts += ["--set", f"{key}={text}"]
     return shlex.join(parts)
+
+
+def _where_now(prepared: Path, run: Path) -> Path:
+    """Give the prepared folder, or that of its name in the data folder that holds the run now."""
+    place = next((path for path in run.resolve().parents if path.name == "runs"), None)
+    moved = place.with_name("prepared") / prepared.name if place else prepared
+    return moved if moved.is_dir() and not prepared.is_dir() else prepared
 
 
 def _differences(runs: Sequence[Path]) -> Rows:

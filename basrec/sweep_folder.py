@@ -14,17 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-import yaml
 
 from basrec.errors import InputError
 from basrec.report import damage_of
 from basrec.results import CELL, METRICS, RESULTS, Beside, read_beside
+from basrec.stated import EXPERIMENT, Stated, StatedVariant, read_stated
 
 TABLES = ("results.parquet", "results.csv")
 """The results; either will do, as where a folder was committed without what is binary."""
-EXPERIMENT = "experiment.yaml"
-PRINTED = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
-"""What the paper prints, where the experiment names no metrics."""
 Group = tuple[str, str, str]
 """Dataset, backbone, variant."""
 
@@ -128,43 +125,43 @@ def read_sweep(folder: Path) -> Sweep:
 
     Errors: InputError where a file is missing or is not what the folder promises.
     """
-    rows, stated = _read_rows(folder), _read_experiment(folder / EXPERIMENT)
+    rows, stated = _read_rows(folder), read_stated(folder / EXPERIMENT)
     try:
         cells = _cells(folder, rows, read_beside(folder))
     except (KeyError, TypeError, ValueError, csv.Error) as exc:
         raise InputError(f"{folder}: {exc!r}: tables are not as promised; sweep again") from exc
-    variants = _names(stated.get("variants"), (cell.variant for cell in cells))
-    baseline = stated.get("baseline") or variants[0]
+    variants = _names(stated.variants, (cell.variant for cell in cells))
+    baseline = stated.baseline or variants[0]
+    name = stated.name or folder.resolve().name
     if baseline not in variants:
         raise InputError(f"{folder / EXPERIMENT}: baseline {baseline!r} is none of the variants")
     return Sweep(
         folder=folder,
-        name=str(stated.get("name", folder.resolve().name)),
-        title=str(stated.get("title") or stated.get("name") or folder.resolve().name),
-        datasets=_names(stated.get("datasets"), (cell.dataset for cell in cells)),
-        backbones=_names(stated.get("backbones"), (cell.backbone for cell in cells)),
+        name=name,
+        title=stated.title or name,
+        datasets=_names(stated.datasets, (cell.dataset for cell in cells)),
+        backbones=_names(stated.backbones, (cell.backbone for cell in cells)),
         variants=variants,
-        kinds={name: _kind(name, stated.get("variants"), cells) for name in variants},
-        seeds=sorted({*map(int, stated.get("seeds") or []), *(cell.seed for cell in cells)}),
+        kinds={label: _kind(label, stated, cells) for label in variants},
+        seeds=sorted({*stated.seeds, *(cell.seed for cell in cells)}),
         baseline=baseline,
-        published=stated.get("published"),
-        metrics=[m for m in stated.get("metrics") or PRINTED if m in METRICS] or list(PRINTED),
+        published=stated.published,
+        metrics=stated.shown,
         cells=cells,
     )
 
 
-def _kind(name: str, stated: Any, cells: Sequence[Cell]) -> Kind:
+def _kind(label: str, stated: Stated, cells: Sequence[Cell]) -> Kind:
     """Take what the experiment states of a variant, and what it leaves out from the results."""
-    told = stated[name] if isinstance(stated, Mapping) and name in stated else {}
-    cell = next((cell for cell in cells if cell.variant == name), None)
+    told = stated.variants.get(label, StatedVariant())
+    cell = next((cell for cell in cells if cell.variant == label), None)
     method, preset = (cell.method, cell.preset) if cell else ("", "")
-    judging = (told.get("settings") or {}).get("evaluation") or {}
-    return Kind(str(told.get("method") or method), str(told.get("preset") or preset), judging)
+    return Kind(told.method or method, told.preset or preset, told.settings.evaluation)
 
 
-def _names(stated: Iterable[Any] | None, found: Iterable[str]) -> list[str]:
+def _names(stated: Iterable[str], found: Iterable[str]) -> list[str]:
     """Give the stated names in their order, then those that only the results have."""
-    return list(dict.fromkeys([*map(str, stated or []), *found]))
+    return list(dict.fromkeys([*stated, *found]))
 
 
 def _read_rows(folder: Path) -> list[dict[str, Any]]:
@@ -182,16 +179,6 @@ def _read_rows(folder: Path) -> list[dict[str, Any]]:
     if not rows:
         raise InputError(f"{path}: holds no cells; has the sweep run?")
     return rows
-
-
-def _read_experiment(path: Path) -> dict[str, Any]:
-    try:
-        stated = yaml.safe_load(path.read_text())
-    except (OSError, ValueError, yaml.YAMLError) as exc:
-        raise InputError(f"{path}: cannot be read ({exc}); is this a sweep's folder?") from exc
-    if not isinstance(stated, dict):
-        raise InputError(f"{path}: not an experiment; is this a sweep's folder?")
-    return stated
 
 
 def _cells(folder: Path, rows: Sequence[dict[str, Any]], beside: Beside) -> list[Cell]:
@@ -224,12 +211,15 @@ def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, Any]) -> C
 
 def _numbers(row: dict[str, Any]) -> dict[str, float]:
     told = {name: row.get(name) for name in METRICS}
-    return {name: v for name, v in told.items() if v is not None and not math.isnan(v)}
+    there = {name: v for name, v in told.items() if v is not None and not math.isnan(v)}
+    if any(map(math.isinf, there.values())):
+        raise ValueError(f"a metric of {row['variant']!r}, seed {row['seed']}, is infinite")
+    return there
 
 
 def _run_of(folder: Path, told: str | None) -> Path | None:
     """Find a cell's run folder, named from the data folder: two above the sweep's."""
     if not told:
         return None
-    place = folder.resolve().parents[1] / told
+    place = folder.resolve().parent.parent / told
     return place if (place / "config.yaml").is_file() else None

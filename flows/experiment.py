@@ -80,12 +80,12 @@ class Experiment(BaseModel):
         if not isinstance(variants, dict):
             return values
         for label in variants:
-            if not isinstance(
-                label, str
-            ):  # YAML reads No, Yes, On, Off, null and numbers otherwise
+            if not isinstance(label, str):  # YAML reads No, Yes, On, Off, null and numbers so
                 raise ValueError(
                     f"variants: a label reads as {label!r}, not as text; write it in quotes"
                 )
+            if not label.strip() or not label.isprintable():
+                raise ValueError(f"variants: the label {label!r} is not one line of text")
         if variants and values.get("baseline") in (None, ""):
             return {**values, "baseline": next(iter(variants))}
         return values

@@ -167,8 +167,11 @@ def load_search(file: Path, overrides: Sequence[str] = ()) -> Search:
     values, changes = read_yaml(path), parse_overrides(overrides)
     fixed = {key: changes.pop(key) for key in SETTINGS if key in changes}
     values = merge(values, merge(changes, {"settings": fixed} if fixed else {}))
-    search = build(Search, {"name": path.stem} | values)
-    check_values(search)
+    try:
+        search = build(Search, {"name": path.stem} | values)
+        check_values(search)
+    except InputError as exc:
+        raise InputError(f"{path}: {exc}") from exc
     return search
 
 

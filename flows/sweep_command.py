@@ -46,12 +46,12 @@ def sweep(
     asked = {"experiment": experiment, "only": only or [], "settings": settings, "jobs": jobs}
     request = build(SweepRequest, asked)
     loaded, _, chosen = request.cells(data)
+    check_same_experiment(loaded, data)
     if dry_run:
         from flows.sweep_show import show_cells
 
         show_cells(chosen, data)
         return
-    check_same_experiment(loaded, data)
     check_prepared(chosen, data)
     from flows.sweep import CellsFailed, sweep_flow
     from flows.sweep_show import show_sweep

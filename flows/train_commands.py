@@ -153,7 +153,8 @@ def report(
     """
     from basrec.experiment_page import write_experiment_report
     from basrec.report import write_report
-    from basrec.sweep_folder import EXPERIMENT, is_sweep
+    from basrec.stated import EXPERIMENT
+    from basrec.sweep_folder import is_sweep
     from pipeline.datasets import configs_folder
     from pipeline.errors import InputError
 
@@ -162,8 +163,11 @@ def report(
         raise InputError(f"{sweeps[0]}: is a sweep; report on it alone")
     if sweeps:
         published = configs_folder() / "published"
-        repeat = shlex.join(["basrec", "sweep", str(sweeps[0] / EXPERIMENT)])
-        typer.echo(write_experiment_report(sweeps[0], published, out, repeat))
+        words = ["basrec", "sweep", str(sweeps[0] / EXPERIMENT)]
+        data = sweeps[0].resolve().parent.parent
+        if data != Path("data").resolve() and (data / "runs").is_dir():
+            words += ["--data", str(data)]
+        typer.echo(write_experiment_report(sweeps[0], published, out, shlex.join(words)))
     else:
         typer.echo(write_report(folders, out or folders[0] / "report.html"))
 

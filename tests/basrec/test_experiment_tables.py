@@ -135,6 +135,21 @@ def test_a_method_that_two_variants_have_is_not_looked_up_by_it(tmp_path: Path) 
     assert [one.group[2] for one in told] == ["Base"]
 
 
+def test_each_preset_stands_beside_the_published_values(tmp_path: Path) -> None:
+    names = {"Base": "reference", "Ours": "reference", "Base-paper": "paper", "Ours-paper": "paper"}
+    method = {"Base": "base", "Ours": "basrec"}
+    stated = {n: {"method": method[n.split("-")[0]], "preset": p} for n, p in names.items()}
+    rows = [row(name, 1, 0.1, **told) for name, told in stated.items()]
+    write_sweep_files(tmp_path, rows, variants=stated, metrics=["HR@10"], published="table2")
+    told = beside_published(read_sweep(tmp_path), PUBLISHED)
+    assert [(one.group[2], one.published) for one in told] == [
+        ("Base", 0.0639),
+        ("Ours", 0.0810),
+        ("Base-paper", 0.0639),
+        ("Ours-paper", 0.0810),
+    ]
+
+
 def test_the_published_tables_are_whole() -> None:
     counts = {2: 128, 3: 112, 4: 40, 5: 56, 6: 30}
     for number, count in counts.items():

@@ -11,7 +11,7 @@ import pytest
 from basrec.config import TrainConfig
 from basrec.errors import InputError
 from basrec.evaluation import evaluate
-from basrec.report import metrics_table, run_names, write_own_report, write_report
+from basrec.report import command_of, metrics_table, run_names, write_own_report, write_report
 from basrec.run_folder import read_config
 from basrec.training import train
 from tests.basrec.pages import Tags
@@ -107,7 +107,7 @@ def test_odd_names_are_shown_as_they_are(runs: list[Path], tmp_path: Path) -> No
     page = write_report(odd, tmp_path / "report.html").read_text()
     assert page.count("_$\\frac$&lt;b&gt;&amp;") >= 4  # tables, legend, details
     assert "<b>" not in page
-    assert f"--out &#39;{tmp_path}/two words&#39;" in page  # the command can be pasted
+    assert f"--out &#39;{tmp_path}/two words-again&#39;" in page  # the command can be pasted
 
 
 def test_the_command_repeats_the_run(runs: list[Path], tmp_path: Path) -> None:
@@ -119,6 +119,17 @@ def test_the_command_repeats_the_run(runs: list[Path], tmp_path: Path) -> None:
         "--set model.embedding_size=8 --set model.max_length=10 --set train.batch_size=16 "
         "--set train.stage1.epochs=2 --set train.stage2.epochs=1"
     )
+
+
+def test_the_command_names_the_data_where_they_are_now(
+    folder: Path, runs: list[Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "moved" / "runs" / "own" / "base"
+    shutil.copytree(runs[0], run)
+    config, was = read_config(run)[0], Path("/was/prepared/own")
+    assert f"train {was} --out {run}-again " in command_of(was, run, config)
+    now = shutil.copytree(folder, tmp_path / "moved" / "prepared" / "own")
+    assert f"train {now} --out {run}-again " in command_of(was, run, config)
 
 
 def test_a_run_without_validation_is_shown(folder: Path, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import yaml
 
 from basrec.comparisons import compare_all
 from basrec.errors import InputError
-from basrec.sweep_folder import PRINTED, is_sweep, read_sweep
+from basrec.stated import PRINTED
+from basrec.sweep_folder import is_sweep, read_sweep
 from tests.basrec.conftest import write_sweep_files
 
 
@@ -102,6 +103,35 @@ def test_what_a_variant_stands_against_does_not_hang_on_what_has_run(tmp_path: P
     assert told.base_of("BASRec-paper") == told.base_of("Base-paper") == "Base-paper"
     assert told.base_of("BASRec") == "Base"
     assert told.kinds["BASRec"].method == "basrec" and told.kinds["BASRec"].preset == "reference"
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        ({"seeds": ["a"]}, "seeds.0: input should be a valid integer"),
+        ({"seeds": 3}, "seeds: input should be a valid list"),
+        ({"published": 5}, "published"),
+        ({"variants": {"Base": "x"}}, "variants.Base"),
+        ({"variants": {"Base": {"settings": [1]}}}, "variants.Base.settings"),
+        ({"variants": {"Base": {"settings": {"evaluation": 3}}}}, "settings.evaluation"),
+        ({"metrics": "HR@10"}, "metrics: input should be a valid list"),
+        ({"datasets": "beauty"}, "datasets"),
+    ],
+)
+def test_an_experiment_of_wrong_types_is_one_line(
+    sweep: Path, tmp_path: Path, stated: dict[str, Any], told: str
+) -> None:
+    place = shutil.copytree(sweep, tmp_path / "a")
+    (place / "experiment.yaml").write_text(yaml.safe_dump(stated))
+    with pytest.raises(InputError, match=r"experiment.yaml: not an experiment") as caught:
+        read_sweep(place)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_infinite_metric_is_an_error(tmp_path: Path) -> None:
+    write_sweep_files(tmp_path, [row("Base", 1, float("inf"))], variants=["Base"])
+    with pytest.raises(InputError, match="'Base', seed 1, is infinite"):
+        read_sweep(tmp_path)
 
 
 def test_what_is_not_whole_is_an_error(sweep: Path, tmp_path: Path) -> None:

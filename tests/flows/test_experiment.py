@@ -87,6 +87,8 @@ def test_a_prepared_folder_is_a_dataset_too(tmp_path: Path) -> None:
         ({"published": "table9"}, "'table9' is no published table; known: table2, table3, table4,"),
         ({"published": "table1"}, "'table1' is no published table"),  # counts, no results
         ({"variants": {False: {"method": "base"}}}, "a label reads as False, not as text; write"),
+        ({"variants": {" ": {"method": "base"}}}, "the label ' ' is not one line of text"),
+        ({"variants": {"a\nb": {"method": "base"}}}, "is not one line of text"),
         ({"baseline": False}, "'baseline' = False"),
     ],
 )
@@ -113,7 +115,7 @@ def test_a_label_that_stands_twice_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_those_that_are_shipped() -> None:
     with pytest.raises(
         InputError,
-        match=r"'table9' is not known.*best, departures, quick, reproduction, reproduction-ablation",
+        match=r"'table9' is not known.*best, departures, quick, reproduction, repro.*, table2",
     ):
         load_experiment("table9")
 

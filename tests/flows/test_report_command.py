@@ -41,6 +41,20 @@ def test_a_sweep_gets_its_page_and_tables(sweep: Path, tmp_path: Path) -> None:
     assert (tmp_path / "deep" / "x.tex").exists()
 
 
+def test_the_command_for_all_of_it_names_the_data_folder(
+    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs").mkdir()
+    told = f"basrec sweep {sweep / 'experiment.yaml'} --data {tmp_path}"
+    CliRunner().invoke(app, ["report", str(sweep)])
+    assert told in (sweep / "report.html").read_text()
+    data = tmp_path.rename(tmp_path.with_name("data"))  # where it is looked for unasked
+    monkeypatch.chdir(data.parent)
+    CliRunner().invoke(app, ["report", "data/sweeps/mine"])
+    page = (data / "sweeps" / "mine" / "report.html").read_text()
+    assert "basrec sweep data/sweeps/mine/experiment.yaml" in page and "--data" not in page
+
+
 def test_a_sweep_is_reported_alone(sweep: Path) -> None:
     done = CliRunner().invoke(app, ["report", str(sweep), "elsewhere"])
     assert isinstance(done.exception, InputError) and "report on it alone" in str(done.exception)

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 import yaml
 from rich.console import Console
+from typer.testing import CliRunner
 
 import basrec.errors
 from basrec.errors import MachineError
 from basrec.files import read_json
 from basrec.training import train
 from flows.children import Children, Stopped, failure
+from flows.cli import app
 from flows.experiment import Cell, Experiment, cells, load_experiment
 from flows.sweep_board import Board, duration, epoch_cells
 from flows.sweep_plan import adopt, is_finished, plan
@@ -156,6 +158,10 @@ def test_another_experiment_of_the_name_is_refused(tmp_path: Path) -> None:
     stated = tmp_path / "sweeps" / "mine" / "experiment.yaml"
     before = stated.read_bytes()
     changed = load_experiment(str(tmp_path / "mine.yaml"), {"train": {"batch_size": 7}})
+    asked = ["sweep", str(tmp_path / "mine.yaml"), "--data", str(tmp_path), "--dry-run"]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    shown = CliRunner().invoke(app, [*asked, "--set", "train.batch_size=7"])
+    assert "another experiment of this name" in str(shown.exception)
     with pytest.raises(InputError, match=r"another experiment of this name \(other settings\)"):
         Ledger(changed, grid, planned, tmp_path).open()
     assert stated.read_bytes() == before
