@@ -24,6 +24,10 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 GO_ON = ("sweep", "search")
 """Commands that go on by themselves where they were."""
 GRACE_SECONDS = 10.0
+NO_SERVER = (
+    "Prefect's own server does not start; if its database is damaged, remove prefect.db "
+    "from PREFECT_HOME (~/.prefect): it holds what was run, no data"
+)
 MACHINE = (basrec.errors.BasrecError, pipeline.errors.PipelineError)
 
 
@@ -75,10 +79,7 @@ def _of_prefect(exc: BaseException) -> str | None:
             "PREFECT_API_URL is its address, then run again: what is done stays done"
         )
     if "ephemeral Prefect API server" in str(exc):
-        return (
-            "Prefect's own server does not start; if its database is damaged, remove prefect.db "
-            "from PREFECT_HOME (~/.prefect): it holds what was run, no data"
-        )
+        return NO_SERVER
     return None
 
 

@@ -131,7 +131,8 @@ def test_a_cron_schedule_and_one_of_seconds_fire(served: Serving) -> None:
     """The interval's runs are of one deployment that lets one run at a time."""
     found = served.deployments()
     cron, often = (found[name]["id"] for name in ("rebuild_flow/nightly", "prepare_flow/yelp"))
-    waiting = SMALL | {"lock": {"wait_seconds": 60}}  # both are of one data set
+    lock = found["rebuild_flow/nightly"]["parameters"]["config"]["lock"]
+    waiting = SMALL | {"lock": lock}  # both are of one data set
     asked = {"active": True, "parameters": {"config": waiting, "data": str(served.data)}}
     every_minute = {"cron": "* * * * *", "timezone": "UTC"}
     made = []
