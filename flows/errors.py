@@ -1,6 +1,7 @@
 """Errors to exit codes: 0 done, 1 the machine failed, 2 the call, config or data were wrong."""
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -123,7 +124,7 @@ def one_line(exc: Any) -> str:
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Turn a foreseen error into one line on stderr and its exit code.
+    """Turn a foreseen error into one line on stderr and its exit code; to be a program's last act.
 
     With BASREC_DEBUG=1 (or --debug) the traceback is shown instead.
     """
@@ -138,3 +139,5 @@ def told_in_one_line() -> Iterator[None]:
             print(f"error: {text}", file=sys.stderr)
         errors.file.flush()
         raise SystemExit(code) from None
+    finally:
+        gc.freeze()  # or Python looks through all that was imported once more: a second
