@@ -188,11 +188,9 @@ class Soak:
         facts["last line"] = running.said().splitlines()[-1] if running.said() else ""
         if running.code() is not None:
             return facts | {"whom": "nobody: it had ended", "exit": running.code()}
-        if whom == "group":
-            os.killpg(running.pid, signal.SIGKILL)
-        elif whom == "main" or not self._kill_server(running.pid):
+        if not self._kill(whom, running.pid):  # a group or a server that is not there yet
             facts["whom"] = "main"
-            os.kill(running.pid, signal.SIGKILL)
+            self._kill("main", running.pid)
         running.wait_until(lambda: False)
         facts["exit"] = running.code()
         if facts["exit"] != -signal.SIGKILL:
@@ -206,12 +204,18 @@ class Soak:
         if self.usual:
             assert not (odd := unseen(self.data, self.usual)), f"not found by gc: {odd}"
 
-    def _kill_server(self, pid: int) -> bool:
-        tasks = Path(f"/proc/{pid}/task").glob("*/children")
-        children = [int(word) for task in tasks for word in task.read_text().split()]
-        for child in children:
-            os.kill(child, signal.SIGKILL)
-        return bool(children)
+    def _kill(self, whom: str, pid: int) -> bool:
+        """Kill a process, its group or those that it has started; tell whether there was one."""
+        tasks = Path(f"/proc/{pid}/task").glob("*/children") if whom == "server" else ()
+        started = [int(word) for task in tasks for word in task.read_text().split()]
+        try:
+            if whom == "group":
+                os.killpg(pid, signal.SIGKILL)
+            for each in {"group": [], "main": [pid], "server": started}[whom]:
+                os.kill(each, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return whom != "server" or bool(started)
 
     @property
     def published(self) -> Path:
