@@ -1,6 +1,6 @@
 """Rebuild night after night on data that grow, killed at random, to what one clean rebuild makes.
 
-    python benchmarks/soak.py WORK OUT.json [--nights 50] [--kills 40] [--seed 1] [--rows 10000]
+    python benchmarks/soak.py WORK OUT.json [--nights 50] [--kills 40] [--seed 1] [--rows 12000]
 
 Every night is `basrec run` with publishing in a process of its own, and then `basrec gc --delete`.
 Every seventh is started as a program, with a Prefect server of its own; the others are forked off a
@@ -46,7 +46,7 @@ kernels: plain
 data: {{format: amazon_2018, min_count: 3}}
 model: {{embedding_size: 16, max_length: 20, sasrec: {{inner_size: 32}}}}
 train: {{batch_size: 128, stage1: {{epochs: 12}}, stage2: {{epochs: 8}}, checkpoint_seconds: 0}}
-publish: {{enabled: true, tolerance: 0.2, max_shrink: 0.01, keep: 3}}
+publish: {{enabled: true, tolerance: 0.3, max_shrink: 0.01, keep: 3}}
 """
 IMPORTED = (
     *("flows.rebuild", "flows.show", "flows.passports", "flows.publishing", "flows.unchanged"),
@@ -253,7 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("out", type=Path)
-    for name, value in (("nights", 50), ("kills", 40), ("seed", 1), ("rows", 10_000)):
+    for name, value in (("nights", 50), ("kills", 40), ("seed", 1), ("rows", 12_000)):
         parser.add_argument(f"--{name}", type=int, default=value)
     told = parser.parse_args()
     os.environ |= {"PREFECT_HOME": str((told.work / "prefect").resolve()), "PYTHONPATH": str(ROOT)}
