@@ -45,7 +45,7 @@ device: cpu
 kernels: plain
 data: {{format: amazon_2018, min_count: 3}}
 model: {{embedding_size: 16, max_length: 20, sasrec: {{inner_size: 32}}}}
-train: {{batch_size: 128, stage1: {{epochs: 12}}, stage2: {{epochs: 8}}, checkpoint_seconds: 0}}
+train: {{batch_size: 128, stage1: {{epochs: 6}}, stage2: {{epochs: 4}}, checkpoint_seconds: 0}}
 publish: {{enabled: true, tolerance: 0.3, max_shrink: 0.01, keep: 3}}
 """
 IMPORTED = (
