@@ -223,11 +223,14 @@ def neighbours(
     from flows.lock import making
     from flows.show import show_manifest
     from pipeline.config import DataConfig, NeighbourConfig
+    from pipeline.errors import InputError
     from pipeline.neighbours import add_neighbours
     from pipeline.schemas import validate
 
     build(DataConfig, {"memory": memory, "threads": threads})
     config = build(NeighbourConfig, {"similarity": similarity, "top": top})
+    if not prepared.is_dir():  # or the lock would make a folder to lie in
+        raise InputError(f"{prepared}: no such folder; make it with 'basrec prepare'")
     with making(prepared, wait):
         show_manifest(add_neighbours(prepared, config, memory, threads))
         validate(prepared)

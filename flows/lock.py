@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from basrec.errors import MachineError
+from basrec.files import machine_errors
 from flows.config import RunConfig
 from flows.progress import errors
 
@@ -101,15 +102,17 @@ def making(out: Path, wait_seconds: float = 0.0) -> Iterator[None]:
 
     DATA/prepared/NAME and DATA/ingested/NAME are the dataset NAME, which flows hold too; any other
     folder is held by itself.
-    Errors: Held.
+    Errors: Held; InputError or MachineError where the lock cannot be made.
     """
     place = out.absolute()
     if place.parent.name in OF_DATASETS:
-        with working_on(place.name, place.parent.parent, wait_seconds, WAIT_OPTION):
-            yield
+        held = working_on(place.name, place.parent.parent, wait_seconds, WAIT_OPTION)
     else:
-        with alone(lock_beside(out), str(out), wait_seconds, WAIT_OPTION):
-            yield
+        held = alone(lock_beside(out), str(out), wait_seconds, WAIT_OPTION)
+    with ExitStack() as stack:
+        with machine_errors(f"{out}: cannot be written"):
+            stack.enter_context(held)
+        yield
 
 
 def alone_on_dataset(work: Callable[..., Result]) -> Callable[..., Result]:

@@ -162,6 +162,11 @@ def test_a_single_command_holds_the_dataset_of_its_folder(tmp_path: Path) -> Non
         with_folder(tmp_path / "elsewhere" / "mine")
 
 
+def test_nothing_is_made_for_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["neighbours", str(tmp_path / "data" / "prepared" / "typo")])
+    assert isinstance(done.exception, InputError) and list(tmp_path.iterdir()) == []
+
+
 def with_folder(out: Path) -> None:
     with making(out):
         pass
@@ -175,6 +180,7 @@ def test_commands_that_make_folders_say_who_holds_them_or_wait(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command, place = [*words, "data/prepared/mine"], tmp_path / "data"
+    (place / "prepared" / "mine").mkdir(parents=True)
     child = hold(place, 600)
     assert isinstance(CliRunner().invoke(app, command).exception, Held)
     child.kill()
