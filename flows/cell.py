@@ -5,11 +5,7 @@ that started it ends in any way, its stdin closes, and it ends too.
 """
 
 import json
-import os
-import signal
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +13,7 @@ from flows.errors import end_on_sigterm, told_in_one_line
 from flows.lock import FOREVER, alone
 from flows.memory import peak_mib
 from flows.progress import show_warnings
+from flows.supervised import end_with_parent
 
 GRACE_SECONDS = 20.0
 
@@ -27,7 +24,7 @@ def main() -> None:
     show_warnings()
     with told_in_one_line():
         order = json.loads(sys.stdin.readline())
-        threading.Thread(target=_end_with_the_sweep, daemon=True).start()
+        end_with_parent(GRACE_SECONDS)
         # Another sweep may do the same step, or what is left of one that was killed.
         with alone(Path(order["lock"]), "this step", FOREVER):
             work(order)
@@ -56,15 +53,6 @@ def _tell(line: dict[str, Any]) -> None:
     told = {name: line[name] for name in ("stage", "epoch", "epochs", "seconds")}
     told["validation"] = (line["validation"] or {}).get("NDCG@10")
     print(json.dumps(told), flush=True)
-
-
-def _end_with_the_sweep() -> None:
-    """Wait until stdin closes, then end as on SIGTERM; read below Python's own locks."""
-    while os.read(0, 4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE_SECONDS)
-    os._exit(130)
 
 
 if __name__ == "__main__":

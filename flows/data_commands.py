@@ -5,37 +5,22 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.formats import FORMATS
-
-FORMAT_HELP = f"The raw layout: {', '.join(FORMATS)}, or auto."
-DataOverrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any key of the data section; repeatable."),
-]
-RawFiles = Annotated[list[Path], typer.Argument(help="Raw files, folders or patterns.")]
-Format = Annotated[
-    str | None, typer.Option("--format", help=FORMAT_HELP, show_default="amazon_2014")
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(help="For table: names or places from 1, as user=1,item=2,rating=3,time=4."),
-]
-TimeUnit = Annotated[
-    str | None,
-    typer.Option(help="For table: seconds, milliseconds, microseconds, nanoseconds, days or iso."),
-]
-TimeFormat = Annotated[str | None, typer.Option(help="For table: such as '%d/%m/%Y'.")]
-Delimiter = Annotated[str | None, typer.Option(help="For table: between columns.")]
-NoQuotes = Annotated[bool, typer.Option("--no-quotes", help="For table: quotes mean nothing.")]
-Member = Annotated[str | None, typer.Option(help="Which members of a tar are read (pattern).")]
-AllowTruncated = Annotated[
-    bool, typer.Option("--allow-truncated", help="Keep the good part of a broken file.")
-]
-MaxRejects = Annotated[
-    float | None, typer.Option(help="The largest share of bad rows.", show_default="0.01")
-]
-Memory = Annotated[str, typer.Option(help="The most memory for DuckDB, for example 4GB.")]
-Threads = Annotated[int, typer.Option(help="CPU threads for DuckDB.")]
+from flows.raw_options import (
+    AllowTruncated,
+    Columns,
+    DataOverrides,
+    Delimiter,
+    Format,
+    MaxRejects,
+    Member,
+    Memory,
+    NoQuotes,
+    RawFiles,
+    Threads,
+    TimeFormat,
+    TimeUnit,
+    Wait,
+)
 
 
 def ingest(
@@ -53,10 +38,12 @@ def ingest(
     set_: DataOverrides = None,
     memory: Memory = "4GB",
     threads: Threads = 2,
+    wait: Wait = 0.0,
 ) -> None:
     """Read a raw dump into interactions and rejects."""
     from flows.config import build
     from flows.data_options import data_values, table_values
+    from flows.lock import making
     from flows.show import show_manifest
     from pipeline.config import DataConfig
     from pipeline.interactions import ingest as ingest_stage
@@ -71,7 +58,9 @@ def ingest(
         "memory": memory,
         "threads": threads,
     }
-    show_manifest(ingest_stage(raw, out, build(DataConfig, data_values(options, set_))))
+    config = build(DataConfig, data_values(options, set_))
+    with making(out, wait):
+        show_manifest(ingest_stage(raw, out, config))
 
 
 def prepare(
@@ -155,6 +144,7 @@ def prepare(
     set_: DataOverrides = None,
     memory: Memory = "4GB",
     threads: Threads = 2,
+    wait: Wait = 0.0,
     text: Annotated[
         Path | None, typer.Option(help="Also write 'user item item ...' lines.")
     ] = None,
@@ -195,7 +185,8 @@ def prepare(
         "threads": threads,
     }
     near = {"similarity": similarity, "top": top}
-    folder = prepare_folder(raw, out, name, data_values(options, set_), near, items or [])
+    values = data_values(options, set_)
+    folder = prepare_folder(raw, out, name, values, near, items or [], wait)
     if text:
         from pipeline.text import write_text
 
@@ -225,18 +216,24 @@ def neighbours(
     top: Annotated[int, typer.Option(help="Neighbours for each item.")] = 10,
     memory: Memory = "4GB",
     threads: Threads = 2,
+    wait: Wait = 0.0,
 ) -> None:
     """Find each item's most similar items, over the training part alone."""
     from flows.config import build
+    from flows.lock import making
     from flows.show import show_manifest
     from pipeline.config import DataConfig, NeighbourConfig
+    from pipeline.errors import InputError
     from pipeline.neighbours import add_neighbours
     from pipeline.schemas import validate
 
     build(DataConfig, {"memory": memory, "threads": threads})
     config = build(NeighbourConfig, {"similarity": similarity, "top": top})
-    show_manifest(add_neighbours(prepared, config, memory, threads))
-    validate(prepared)
+    if not prepared.is_dir():  # or the lock would make a folder to lie in
+        raise InputError(f"{prepared}: no such folder; make it with 'basrec prepare'")
+    with making(prepared, wait):
+        show_manifest(add_neighbours(prepared, config, memory, threads))
+        validate(prepared)
 
 
 DATA_COMMANDS = (ingest, prepare, neighbours, passport)

@@ -1,6 +1,7 @@
 """Errors to exit codes: 0 done, 1 the machine failed, 2 the call, config or data were wrong."""
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -24,6 +25,10 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 GO_ON = ("sweep", "search")
 """Commands that go on by themselves where they were."""
 GRACE_SECONDS = 10.0
+NO_SERVER = (
+    "Prefect's own server does not start; if its database is damaged, remove prefect.db "
+    "from PREFECT_HOME (~/.prefect): it holds what was run, no data"
+)
 MACHINE = (basrec.errors.BasrecError, pipeline.errors.PipelineError)
 
 
@@ -75,10 +80,7 @@ def _of_prefect(exc: BaseException) -> str | None:
             "PREFECT_API_URL is its address, then run again: what is done stays done"
         )
     if "ephemeral Prefect API server" in str(exc):
-        return (
-            "Prefect's own server does not start; if its database is damaged, remove prefect.db "
-            "from PREFECT_HOME (~/.prefect): it holds what was run, no data"
-        )
+        return NO_SERVER
     return None
 
 
@@ -122,7 +124,7 @@ def one_line(exc: Any) -> str:
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Turn a foreseen error into one line on stderr and its exit code.
+    """Turn a foreseen error into one line on stderr and its exit code; to be a program's last act.
 
     With BASREC_DEBUG=1 (or --debug) the traceback is shown instead.
     """
@@ -137,3 +139,5 @@ def told_in_one_line() -> Iterator[None]:
             print(f"error: {text}", file=sys.stderr)
         errors.file.flush()
         raise SystemExit(code) from None
+    finally:
+        gc.freeze()  # or Python looks through all that was imported once more: a second

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from basrec.errors import MachineError
+from basrec.files import machine_errors
 from flows.config import RunConfig
 from flows.progress import errors
 
@@ -29,6 +30,10 @@ LEAST_SECONDS = 0.3
 """So long is tried at least: who only looks at a lock holds it for an instant."""
 FOREVER = math.inf
 LATER = "try again later"
+WAIT_KEY = f"{LATER}, or wait for it with --set lock.wait_seconds=SECONDS"
+WAIT_OPTION = f"{LATER}, or wait for it with --wait SECONDS"
+OF_DATASETS = ("ingested", "prepared")
+"""Folders of a data folder in which each dataset has one of its name."""
 Result = TypeVar("Result")
 _mine: ContextVar[frozenset[Path]] = ContextVar("locks of datasets held here", default=frozenset())
 
@@ -70,7 +75,9 @@ def using(data: Path, wait_seconds: float = 0.0) -> Iterator[None]:
 
 
 @contextmanager
-def working_on(name: str, data: Path, wait_seconds: float = 0.0) -> Iterator[None]:
+def working_on(
+    name: str, data: Path, wait_seconds: float = 0.0, advice: str = WAIT_KEY
+) -> Iterator[None]:
     """Hold a dataset's name in a data folder; a flow within one that holds it goes on.
 
     Errors: Held.
@@ -81,13 +88,31 @@ def working_on(name: str, data: Path, wait_seconds: float = 0.0) -> Iterator[Non
         return
     with ExitStack() as stack:
         stack.enter_context(using(data, wait_seconds))
-        advice = f"{LATER}, or wait for it with --set lock.wait_seconds=SECONDS"
         stack.enter_context(alone(path, f"dataset {name}", wait_seconds, advice))
         token = _mine.set(_mine.get() | {path})
         try:
             yield
         finally:
             _mine.reset(token)
+
+
+@contextmanager
+def making(out: Path, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold what the folder of a single command stands for.
+
+    DATA/prepared/NAME and DATA/ingested/NAME are the dataset NAME, which flows hold too; any other
+    folder is held by itself.
+    Errors: Held; InputError or MachineError where the lock cannot be made.
+    """
+    place = out.absolute()
+    if place.parent.name in OF_DATASETS:
+        held = working_on(place.name, place.parent.parent, wait_seconds, WAIT_OPTION)
+    else:
+        held = alone(lock_beside(out), str(out), wait_seconds, WAIT_OPTION)
+    with ExitStack() as stack:
+        with machine_errors(f"{out}: cannot be written"):
+            stack.enter_context(held)
+        yield
 
 
 def alone_on_dataset(work: Callable[..., Result]) -> Callable[..., Result]:

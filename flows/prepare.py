@@ -9,6 +9,7 @@ from typing import Any
 
 from basrec.passport_page import PAGE, render_passport
 from flows.config import build
+from flows.lock import making
 from flows.progress import stage_spinner
 from flows.show import show_manifest
 from pipeline.config import DataConfig, NeighbourConfig
@@ -32,11 +33,12 @@ def prepare_folder(
     options: dict[str, Any],
     neighbour_options: dict[str, Any],
     items: Sequence[Path] = (),
+    wait_seconds: float = 0.0,
 ) -> Path:
     """Make a prepared folder from raw files or from one ingested folder; give its place.
 
     `name` brings a known dataset's protocol and published counts, and names the folder where no
-    `out` is given; `items` are metadata files.
+    `out` is given; `items` are metadata files. Others keep out of it meanwhile.
     """
     if out is None and name is None:
         raise InputError("where to? give --out DIR or --name NAME")
@@ -57,7 +59,7 @@ def prepare_folder(
         below = below or _made_with(source, options)
     config = build(DataConfig, {**below, **options})
     neighbours = build(NeighbourConfig, neighbour_options)
-    with building(place) as work:
+    with making(place, wait_seconds), building(place) as work:
         _fill(list(raw), source, work, place, config, neighbours, published, items)
     return place
 

@@ -17,7 +17,7 @@ QUIET = {
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_CLIENT_METRICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
 }
 
 
@@ -37,6 +37,9 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
     if name == "rebuild" and not os.environ.get("PREFECT_API_URL") and skip_unchanged(config, data):
         return
     quieten_prefect()
+    from flows.own_server import start_server
+
+    wait_for_server = start_server()  # while that which follows is imported
     from flows.passports import show_passport_table
     from flows.publishing import Refused
     from flows.rebuild import FLOWS
@@ -45,6 +48,7 @@ def run_flow(name: str, config: RunConfig, data: Path) -> None:
     if name not in FLOWS:
         raise InputError(f"--flow {name!r} is not known; known: {', '.join(FLOWS)}")
     check_methods(config)
+    wait_for_server()
     refused: Refused | None = None
     try:
         FLOWS[name](config, data)

@@ -53,9 +53,13 @@ def sweep(
         show_cells(chosen, data)
         return
     check_prepared(chosen, data)
+    from flows.own_server import start_server
+
+    wait_for_server = start_server()
     from flows.sweep import CellsFailed, sweep_flow
     from flows.sweep_show import show_sweep
 
+    wait_for_server()
     try:
         show_sweep(sweep_flow(request, data))
     except CellsFailed as exc:

@@ -22,7 +22,7 @@ from pipeline.raw_files import list_files
 from pipeline.statements import sql_folder
 
 Marks = dict[str, list[int]]
-NOT_RESULTS = {"retry", "notify", "tracking", "verify"}
+NOT_RESULTS = {"retry", "notify", "tracking", "verify", "lock"}
 """Keys that change nothing of what comes out."""
 SETTLED_NS = 2_000_000_000
 """A file changed so shortly before it was marked could change again within one tick."""
@@ -83,6 +83,7 @@ def remember(config: RunConfig, data: Path, raw_before: Marks) -> None:
         place.unlink(missing_ok=True)
         return
     now = datetime.now(UTC).isoformat(timespec="seconds")
+    place.parent.mkdir(parents=True, exist_ok=True)  # in the first night there is no history yet
     write_json(place, {"time": now, "key": _key(config, data), "files": marks})
 
 

@@ -32,6 +32,8 @@ def test_entrypoint_parameters_pool_and_limit_hold(deployment: dict[str, Any]) -
     flow = load_flow_from_entrypoint(deployment["entrypoint"])
     told = flow.validate_parameters({**deployment["parameters"], "data": "/anywhere"})
     assert set(told) == set(flow.parameters.properties)
+    if "config" in told:
+        assert told["config"].lock.wait_seconds == 4 * 3600
     assert deployment["work_pool"]["name"] == POOL
     assert deployment["concurrency_limit"]["limit"] == 1
     for schedule in deployment["schedules"]:

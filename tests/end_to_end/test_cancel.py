@@ -109,7 +109,7 @@ def test_a_signal_ends_training_and_goes_on_exactly(place: Path, sent: int) -> N
     print(f"stopped {time.monotonic() - started:.1f} s after {signal.Signals(sent).name}")
     running.wait(120)
     print(f"ended {time.monotonic() - started:.1f} s after {signal.Signals(sent).name}")
-    told = running.communicate(timeout=120)[1]  # Prefect's own server holds the pipe a while
+    told = running.communicate(timeout=120)[1]
     assert running.returncode == 130 and "error: interrupted" in told
     last = read_lines(log)[-1]
     assert (last["stage"], last["outcome"]) == ("train", "cancelled")

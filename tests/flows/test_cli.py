@@ -222,7 +222,7 @@ def sparse() -> bytes:
         (["report", "nowhere"], "no run folder"),
         (["export", "nowhere", "--out", "o"], "no run folder"),
         (["analyse", "nowhere"], "no run folder"),
-        (["neighbours", "nowhere"], "no 'prepare' stage"),
+        (["neighbours", "nowhere"], "no such folder"),
         (["datasets", "atlantis"], "is not known; known:"),
         (["download", "yelp"], "accept its terms"),
     ],

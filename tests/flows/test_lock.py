@@ -7,10 +7,22 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli import app
 from flows.config import RunConfig, resolve_values
 from flows.errors import exit_code
-from flows.lock import Held, alone, alone_on_dataset, among_others, folder_lock, holder, working_on
+from flows.lock import (
+    Held,
+    alone,
+    alone_on_dataset,
+    among_others,
+    folder_lock,
+    holder,
+    making,
+    working_on,
+)
+from pipeline.errors import InputError
 
 HOLD = """
 import sys, time
@@ -135,3 +147,44 @@ def test_what_a_lock_file_says_may_be_anything(tmp_path: Path) -> None:
         path.write_text('{"since": 3}')
         with pytest.raises(Held, match="x: another process is at it"), alone(path, "x"):
             pass
+
+
+def test_a_single_command_holds_the_dataset_of_its_folder(tmp_path: Path) -> None:
+    child = hold(tmp_path, 600)
+    for kind in ("prepared", "ingested"):
+        with pytest.raises(Held, match=r"dataset mine: process .* --wait SECONDS"):
+            with_folder(tmp_path / kind / "mine")
+        with_folder(tmp_path / kind / "other")
+    with_folder(tmp_path / "elsewhere" / "mine")
+    child.kill()
+    child.wait()
+    with making(tmp_path / "elsewhere" / "mine"), pytest.raises(Held, match="elsewhere/mine: pr"):
+        with_folder(tmp_path / "elsewhere" / "mine")
+
+
+def test_nothing_is_made_for_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["neighbours", str(tmp_path / "data" / "prepared" / "typo")])
+    assert isinstance(done.exception, InputError) and list(tmp_path.iterdir()) == []
+
+
+def with_folder(out: Path) -> None:
+    with making(out):
+        pass
+
+
+@pytest.mark.parametrize(
+    "words", [("ingest", "x", "--out"), ("prepare", "x", "--out"), ("neighbours",)]
+)
+def test_commands_that_make_folders_say_who_holds_them_or_wait(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command, place = [*words, "data/prepared/mine"], tmp_path / "data"
+    (place / "prepared" / "mine").mkdir(parents=True)
+    child = hold(place, 600)
+    assert isinstance(CliRunner().invoke(app, command).exception, Held)
+    child.kill()
+    child.wait()
+    child = hold(place, 2)
+    waited = CliRunner().invoke(app, [*command, "--wait", "60"])
+    assert isinstance(waited.exception, InputError) and child.wait() == 0  # there is no such file

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,9 @@ def test_a_change_is_noticed(place: Path, what: str) -> None:
 
 
 def test_other_settings_and_code_are_noticed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert unchanged_since(config_of(place, "retry.attempts=9", "notify.on=always"), place)
+    assert unchanged_since(
+        config_of(place, "retry.attempts=9", "notify.on=always", "lock.wait_seconds=9"), place
+    )
     assert unchanged_since(config_of(place, "seed=1"), place)
     assert unchanged_since(config_of(place, "data.min_count=4"), place) is None
     assert unchanged_since(config_of(place, "verify=content"), place) is None
@@ -108,6 +111,13 @@ def test_what_changed_meanwhile_is_not_vouched_for(
     monkeypatch.setattr(flows.unchanged, "SETTLED_NS", 2 * 10**9)  # written a moment ago
     remember(config, place, raw_marks(config, place))
     assert unchanged_since(config, place) is None
+
+
+def test_the_first_night_is_remembered_though_there_is_no_history_yet(place: Path) -> None:
+    config = config_of(place)
+    shutil.rmtree(nights_of(place, "mine").parent)
+    remember(config, place, raw_marks(config, place))
+    assert unchanged_since(config, place)
 
 
 def test_the_record_is_small(place: Path) -> None:
