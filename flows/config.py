@@ -15,12 +15,12 @@ from pydantic.fields import FieldInfo
 from basrec.config import TrainConfig
 from basrec.presets import PRESETS
 from flows.publish_config import LockConfig, PublishConfig
-from flows.strict_yaml import load_strictly
 from flows.watch_config import NotifyConfig, RetryConfig, TrackingConfig
 from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import load_dataset
 from pipeline.errors import InputError
 from pipeline.passport import PublishedCounts
+from pipeline.strict_yaml import load_strictly
 
 Values = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)

@@ -84,7 +84,7 @@ def _of_prefect(exc: BaseException) -> str | None:
 
 def exit_code(exc: BaseException) -> int | None:
     """Give the exit code of an error that was foreseen, or None."""
-    if isinstance(exc, (*WRONG_INPUT, UsageError)):
+    if isinstance(exc, (*WRONG_INPUT, UsageError, RecursionError)):
         return 2
     if isinstance(exc, (*MACHINE, MemoryError)) or _of_prefect(exc):
         return 1
@@ -113,6 +113,8 @@ def one_line(exc: Any) -> str:
         command = exc.ctx.command_path if exc.ctx else "basrec"
         told = " ".join(exc.format_message().split())
         return f"{told} (see '{command} --help')" if told else ""  # then the help was shown
+    if isinstance(exc, RecursionError):
+        return "a file that was to be read is nested too deeply; is it what its name says?"
     if isinstance(exc, OSError) and exc.filename:
         return f"{exc.filename}: {exc.strerror}; choose another place or mend it"
     if isinstance(exc, OSError) and exc.strerror:

@@ -14,7 +14,7 @@ from basrec.passport_page import (
     write_passport,
 )
 
-console = Console()
+console = Console(markup=False)  # what is shown comes from data
 COUNTED = ("users", "items", "interactions", "removed")
 
 

@@ -48,7 +48,7 @@ def show_cells(chosen: Iterable[Cell], data: Path) -> None:
 def show_sweep(ledger: Ledger) -> None:
     """Show means over the seeds with the gain over the baseline, and what failed."""
     experiment = ledger.experiment
-    place = console if console.is_terminal else Console(width=UNLIMITED)
+    place = console if console.is_terminal else Console(width=UNLIMITED, markup=False)
     shown = len(experiment.metrics)
     _say(f"{experiment.title or experiment.name}: test split, means over seeds")
     for dataset, backbone, rows in summary(experiment, ledger.rows(), ledger.rules()):

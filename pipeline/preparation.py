@@ -44,6 +44,7 @@ def prepare(
     with building(out) as work:
         for name in INGESTED:
             link_or_copy(ingested / name, work / name)
+            check_file(work / name)
         with open_engine(work, config.memory, config.threads) as engine:
             engine.parquet("interactions", work / "interactions.parquet")
             kept, rounds = keep(engine, config)

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from flows.config import parse_overrides
-from flows.strict_yaml import load_strictly
 from pipeline.errors import InputError
+from pipeline.strict_yaml import load_strictly
 
 
 def bomb(levels: int) -> str:
