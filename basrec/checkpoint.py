@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Weights = dict[str, Tensor]
 UNREADABLE = (
     *(RuntimeError, pickle.UnpicklingError, LookupError),
-    *(EOFError, OSError, TypeError, ValueError),
+    *(EOFError, OSError, TypeError, ValueError, AttributeError),
 )
 """What reading a file raises that is no checkpoint."""
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -144,10 +144,10 @@ def _read(path: Path, key: str) -> Saved:
         if digest != content[-DIGEST_BYTES:].tobytes():
             raise _Damaged(f"{path}: damaged checkpoint (its checksum does not fit)")
         values = torch.load(path, map_location="cpu", weights_only=True)
-        found, progress = values["key"], values["progress"]
+        if values["key"] != key:
+            raise _Unusable(f"{path}: was written with another config, data or code")
+        progress = values["progress"]
+        stopping = EarlyStopping(**progress.pop("stopping"))
+        return Progress(stopping=stopping, **progress), values["model"], values["optimiser"]
     except UNREADABLE as exc:
         raise _Damaged(f"{path}: damaged checkpoint ({type(exc).__name__})") from exc
-    if found != key:
-        raise _Unusable(f"{path}: was written with another config, data or code")
-    stopping = EarlyStopping(**progress.pop("stopping"))
-    return Progress(stopping=stopping, **progress), values["model"], values["optimiser"]

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from basrec.errors import InputError
+from basrec.files import read_yaml
 from basrec.report import METRICS, damage_of
 
 RESULTS = "results.parquet"
@@ -177,8 +177,8 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 def _read_experiment(path: Path) -> dict[str, Any]:
     try:
-        stated = yaml.safe_load(path.read_text())
-    except (OSError, ValueError, yaml.YAMLError) as exc:
+        stated = read_yaml(path)
+    except (OSError, ValueError) as exc:
         raise InputError(f"{path}: cannot be read ({exc}); is this a sweep's folder?") from exc
     if not isinstance(stated, dict):
         raise InputError(f"{path}: not an experiment; is this a sweep's folder?")

@@ -60,7 +60,7 @@ def test_no_code_is_run_from_data(path: Path) -> None:
             if name == "torch.load":
                 assert said.get("weights_only") == "True", f"line {node.lineno}"
             if name == "yaml.load":
-                assert ast.unparse(node.args[1]) == "_Loader", f"line {node.lineno}"
+                assert ast.unparse(node.args[1]) in ("_Loader", "_Plain"), f"line {node.lineno}"
             assert said.get("shell", "False") == "False" and "allow_pickle" not in said
         elif isinstance(node, ast.Import) and path.name != "checkpoint.py":  # for its errors alone
             assert not {alias.name for alias in node.names} & NEVER_IMPORTED
@@ -94,7 +94,8 @@ def test_no_name_leads_out_of_the_data_folder(name: str, tmp_path: Path) -> None
         load_dataset(name)
     file = tmp_path / "grid.yaml"
     file.write_text(
-        f"name: {told}\ndatasets: [sample]\nbackbones: [sasrec]\nvariants: {{A: {{method: base}}}}\n"
+        f"name: {told}\ndatasets: [sample]\nbackbones: [sasrec]\n"
+        "variants: {A: {method: base}}\n"
     )
     with pytest.raises(InputError, match="name"):
         load_experiment(str(file))
