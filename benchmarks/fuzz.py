@@ -6,13 +6,14 @@
 An input is made from (seed, target, number) alone. Each may be taken, or refused by an error of
 ours, which the command line tells in one line; what is refused must leave nothing behind. Anything
 else is a failure: another error, want of memory, a crash, more than 20 seconds, or more
-than 3 GiB of address space above what the process begins with. OUT.json is written after each batch,
-and a later call with the same WORK, seed and code goes on from there.
+than 3 GiB of address space above what the process begins with. OUT.json is written after each
+batch, and a later call with the same seed goes on from there; targets that have failed begin anew.
 """
 
 import argparse
 import faulthandler
 import json
+import math
 import os
 import re
 import resource
@@ -36,6 +37,8 @@ BATCH = 2000
 TEMPORARY = re.compile(r"\..+-[a-z0-9_]{8}(\.old)?|.+\.tmp(-[0-9a-f]{8})?")
 """How folders and files are named that are being written."""
 SHOWN_FAILURES = 20
+OUTCOMES = ("taken", "refused", "failed")
+NOTHING_YET: dict[str, Any] = {"peak_mib": 0, "seconds": 0.0, "commits": [], "failures": []}
 FOLDERS = ("basrec", "benchmarks", "flows", "pipeline", "sql")
 
 
@@ -97,7 +100,7 @@ def _left_over(folder: Path) -> list[Path]:
 
 
 def _where(exc: BaseException) -> str:
-    """Name the last place of ours that an error came through, which tells kinds of failures apart."""
+    """Name the last place of ours that an error came through: so kinds are told apart."""
     frames = traceback.extract_tb(exc.__traceback__)
     ours = [
         f for f in frames if Path(f.filename).parent.name in FOLDERS and "fuzz" not in f.filename
@@ -152,36 +155,45 @@ def fuzz(work: Path, out: Path, inputs: int, seed: int, only: list[str]) -> int:
         make_world(work / "new")
         (work / "new").rename(work / "world")
     chosen = {name: told[1] for name, told in TARGETS.items() if not only or name in only}
-    share = inputs / sum(chosen.values())
-    known = json.loads(out.read_text()) if out.exists() else {}
-    same = known.get("seed") == seed and known.get("commit") == git("rev-parse", "--short", "HEAD")
-    told: dict[str, Any] = known if same else {**about(*FOLDERS), "seed": seed, "targets": {}}
-    told.setdefault("failures", [])
+    targets = _begun(out, seed)
     for name, weight in chosen.items():
-        wanted = -int(-weight * share // 1)
-        own = told["targets"].setdefault(name, Counter(taken=0, refused=0, failed=0))
-        while (done := own["taken"] + own["refused"] + own["failed"]) < wanted:
+        wanted = math.ceil(weight * inputs / sum(chosen.values()))
+        own = targets.setdefault(name, {**dict.fromkeys(OUTCOMES, 0), **NOTHING_YET})
+        while (done := sum(own[outcome] for outcome in OUTCOMES)) < wanted:
             began = time.monotonic()
             batch = run_batch(name, seed, done, min(done + BATCH, wanted), work)
-            for outcome, count in batch["outcomes"].items():
-                own[outcome] += count
-            own["peak_mib"] = max(own.get("peak_mib", 0), batch["peak_mib"])
-            own["seconds"] = round(own.get("seconds", 0) + time.monotonic() - began, 1)
-            told["failures"] += batch["failures"]
-            told["inputs"] = sum(
-                each[k] for each in told["targets"].values() for k in ("taken", "refused", "failed")
-            )
-            beside = out.with_name(out.name + ".tmp")
-            beside.write_text(json.dumps(told, indent=2) + "\n")
-            beside.replace(out)
-        print(f"{name}: {dict(own)}", flush=True)
-    kinds = Counter((each["target"], each["where"]) for each in told["failures"])
-    for (target, where), count in kinds.most_common(SHOWN_FAILURES):
-        first = next(f for f in told["failures"] if (f["target"], f["where"]) == (target, where))
+            for outcome in OUTCOMES:
+                own[outcome] += batch["outcomes"][outcome]
+            own["peak_mib"] = max(own["peak_mib"], batch["peak_mib"])
+            own["seconds"] = round(own["seconds"] + time.monotonic() - began, 1)
+            own["commits"] = sorted({*own["commits"], git("rev-parse", "--short", "HEAD")})
+            own["failures"] = own["failures"] + batch["failures"]
+            _write(out, seed, targets)
         print(
-            f"{count} x {target}: {where}: {first['told'][:300]} (--replay {target!r} {first['number']})"
+            f"{name}: {', '.join(f'{own[outcome]} {outcome}' for outcome in OUTCOMES)}", flush=True
         )
-    return len(told["failures"])
+    failures = [each for name in chosen for each in targets[name]["failures"]]
+    kinds = Counter((each["target"], each["where"]) for each in failures)
+    for (target, where), count in kinds.most_common(SHOWN_FAILURES):
+        first = next(f for f in failures if (f["target"], f["where"]) == (target, where))
+        print(f"{count} x {target}: {where}: {first['told'][:300]}")
+        print(f"    --replay {target!r} {first['number']}")
+    return len(failures)
+
+
+def _begun(out: Path, seed: int) -> dict[str, Any]:
+    """Give what was done before with this seed, but for targets that have failed."""
+    known = json.loads(out.read_text()) if out.exists() else {}
+    targets: dict[str, Any] = known.get("targets", {}) if known.get("seed") == seed else {}
+    return {name: own for name, own in targets.items() if not own["failures"]}
+
+
+def _write(out: Path, seed: int, targets: dict[str, Any]) -> None:
+    total = {outcome: sum(own[outcome] for own in targets.values()) for outcome in OUTCOMES}
+    told = {**about(*FOLDERS), "seed": seed, "inputs": sum(total.values()), **total}
+    beside = out.with_name(out.name + ".tmp")
+    beside.write_text(json.dumps({**told, "targets": targets}, indent=2) + "\n")
+    beside.replace(out)
 
 
 def main() -> None:

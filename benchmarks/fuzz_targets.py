@@ -96,6 +96,8 @@ RATINGS = {
     "table": '"{0}"\t{1}\t{3}\t{2}\n',
 }
 
+HEADERS = (b"user_id,parent_asin,rating,timestamp\n", b"user\titem\trating\ttime\n")
+
 
 @dataclass
 class World:
@@ -144,7 +146,7 @@ def dump_lines(random: Random, name: str) -> bytes:
     if name in RATINGS:
         lines = [RATINGS[name].format(*row).encode() for row in rows]
         if name == "amazon_ratings_2023" or (name == "table" and random.random() < 0.5):
-            lines.insert(0, random.choice((b"user_id,parent_asin,rating,timestamp\n", b"user\titem\trating\ttime\n")))  # fmt: skip
+            lines.insert(0, random.choice(HEADERS))
     else:
         values = [REVIEWS[name](*row) for row in rows]
         lines = [_written(random, value) + b"\n" for value in values]
