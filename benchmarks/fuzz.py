@@ -33,7 +33,7 @@ from about import about, git
 
 LIMIT_SECONDS = 20.0
 LIMIT_BYTES = 3 << 30
-BATCH = 2000
+BATCH = 5000
 TEMPORARY = re.compile(r"\..+-[a-z0-9_]{8}(\.old)?|.+\.tmp(-[0-9a-f]{8})?")
 """How folders and files are named that are being written."""
 SHOWN_FAILURES = 20

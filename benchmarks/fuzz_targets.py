@@ -570,6 +570,15 @@ def _weights(world: World) -> object:
     return read_weights(world.run())
 
 
+def _versions(world: World) -> object:
+    with contextlib.redirect_stdout(io.StringIO()):
+        return show_versions(world.data / "published", None)
+
+
+def _analysis(world: World) -> object:
+    return analyse(world.run("basrec"))
+
+
 def _sweep(world: World) -> object:
     return read_sweep(world.data / "sweeps" / "small")
 
@@ -621,44 +630,31 @@ RUN = (
     _quiet(lambda world: show_runs([world.run(), world.run("basrec")])),
     _manifests,
 )
-TARGETS: dict[str, tuple[Target, int]] = {
-    **{f"lines {name}": (lines_target(name), 15) for name in FORMATS},
-    **{f"raw {name}": (raw_target(name), 1) for name in (*FORMATS, "auto")},
+TARGETS: dict[str, tuple[Target, float]] = {
+    "ingested folder": (damaged("ingested/mine/*", _ingested_again), 2),
+    "passport and manifest": (damaged("prepared/mine/*.json", *PASSPORT), 4),
+    "resume": (damaged("runs/mine/base*/checkpoint.pt", _resume), 1),
+    "analysis": (damaged("runs/mine/basrec*/*[!t]", _analysis), 0.3),
+    "report": (damaged("runs/mine/*/*[!t]", _report), 0.3),
+    "sweep": (damaged("sweeps/small/*", _sweep), 4),
+    "sweep report": (damaged("sweeps/small/*", _sweep_report), 0.3),
+    "search journal": (damaged("searches/small/*", _study), 10),
+    "nights": (damaged("nights/*", _nights, _owner_told), 3),
+    "published": (damaged("published/mine/**/*.json", _published, _garbage, _versions), 80),
+    "publishing": (damaged("[pr]u*/mine/**/*.json", _published_again, _refused), 1),
+    "clean-up": (damaged("sweeps/small/*.csv", _garbage), 40),
+    "prepared folder": (damaged("prepared/mine/*.parquet", *PREPARED), 10),
+    "manifests": (damaged("*/mine/**/manifest.json", _manifests), 100),
+    "run folder": (damaged("runs/mine/base*/*[!t]", *RUN), 12),
+    "weights": (damaged("runs/mine/base*/model.safetensors", _weights, RUN[0]), 25),
+    "checkpoint": (damaged("runs/mine/base*/checkpoint.pt", _checkpoint), 70),
     "item metadata": (fuzz_details, 1),
-    "run config": (fuzz_run_file, 140),
-    "overrides": (fuzz_overrides, 190),
+    **{f"raw {name}": (raw_target(name), 1) for name in (*FORMATS, "auto")},
+    **{f"lines {name}": (lines_target(name), 10) for name in FORMATS},
+    "run config": (fuzz_run_file, 130),
+    "overrides": (fuzz_overrides, 240),
     "experiment": (fuzz_experiment, 110),
     "search": (fuzz_search, 80),
-    "dataset": (fuzz_dataset, 30),
-    "prepared folder": (damaged("prepared/mine/*.parquet", *PREPARED), 15),
-    "passport and manifest": (damaged("prepared/mine/*.json", *PASSPORT), 8),
-    "ingested folder": (damaged("ingested/mine/*", _ingested_again), 2),
-    "manifests": (damaged("*/mine/**/manifest.json", _manifests), 80),
-    "run folder": (damaged("runs/mine/base*/*[!t]", *RUN), 20),
-    "weights": (
-        damaged("runs/mine/base*/model.safetensors", _weights, RUN[0]),
-        25,
-    ),
-    "checkpoint": (damaged("runs/mine/base*/checkpoint.pt", _checkpoint), 70),
-    "resume": (damaged("runs/mine/base*/checkpoint.pt", _resume), 1),
-    "analysis": (
-        damaged("runs/mine/basrec*/*[!t]", lambda world: analyse(world.run("basrec"))), 1,
-    ),
-    "report": (damaged("runs/mine/*/*[!t]", _report), 1),
-    "sweep": (damaged("sweeps/small/*", _sweep), 8),
-    "sweep report": (damaged("sweeps/small/*", _sweep_report), 1),
-    "search journal": (damaged("searches/small/*", _study), 20),
-    "nights": (damaged("nights/*", _nights, _owner_told), 6),
-    "published": (
-        damaged(
-            "published/mine/**/*.json",
-            _published,
-            _garbage,
-            _quiet(lambda world: show_versions(world.data / "published", None)),
-        ),
-        80,
-    ),
-    "publishing": (damaged("[pr]u*/mine/**/*.json", _published_again, _refused), 1),
-    "clean-up": (damaged("sweeps/small/*.csv", _garbage), 30),
-}  # fmt: skip
+    "dataset": (fuzz_dataset, 20),
+}
 """By name: what is called with each input, and how often beside the others."""
