@@ -148,6 +148,42 @@ def _read(path: Path, key: str) -> Saved:
             raise _Unusable(f"{path}: was written with another config, data or code")
         progress = values["progress"]
         stopping = EarlyStopping(**progress.pop("stopping"))
-        return Progress(stopping=stopping, **progress), values["model"], values["optimiser"]
+        told = Progress(stopping=stopping, **progress)
+        _check(told)
+        return told, values["model"], values["optimiser"]
     except UNREADABLE as exc:
         raise _Damaged(f"{path}: damaged checkpoint ({type(exc).__name__})") from exc
+
+
+def restore(model: torch.nn.Module, adam: torch.optim.Adam, saved: Saved, path: Path) -> None:
+    """Put saved weights and optimiser state in place.
+
+    Errors: InputError where they are of another model.
+    """
+    try:
+        model.load_state_dict(saved[1])
+        adam.load_state_dict(saved[2])
+        for parameter in model.parameters():
+            for value in adam.state.get(parameter, {}).values():
+                if value.dim() and value.shape != parameter.shape:
+                    raise ValueError("the optimiser's state is of another shape")
+    except UNREADABLE as exc:
+        told = " ".join(str(exc).split())[:200]
+        raise InputError(
+            f"{path}: does not fit the model ({told}); run again without --resume"
+        ) from exc
+
+
+def _check(progress: Progress) -> None:
+    """Refuse what a checkpoint of ours does not hold. Errors: TypeError."""
+    numbers = (progress.stage, progress.epoch, progress.stopping.patience, progress.stopping.waited)
+    is_ours = (
+        all(type(number) is int for number in numbers)
+        and isinstance(progress.seconds, (int, float))
+        and isinstance(progress.history, list)
+        and all(isinstance(line, dict) for line in progress.history)
+        and isinstance(progress.stage1, (dict, type(None)))
+        and isinstance(progress.best, (dict, type(None)))
+    )
+    if not is_ours:
+        raise TypeError("values of other types than were written")

@@ -632,7 +632,7 @@ RUN = (
 )
 TARGETS: dict[str, tuple[Target, float]] = {
     "ingested folder": (damaged("ingested/mine/*", _ingested_again), 2),
-    "passport and manifest": (damaged("prepared/mine/*.json", *PASSPORT), 4),
+    "passport and manifest": (damaged("prepared/mine/*.json", *PASSPORT), 1),
     "resume": (damaged("runs/mine/base*/checkpoint.pt", _resume), 1),
     "analysis": (damaged("runs/mine/basrec*/*[!t]", _analysis), 0.3),
     "report": (damaged("runs/mine/*/*[!t]", _report), 0.3),

@@ -16,9 +16,9 @@ from pipeline.errors import InputError, MachineError
 from pipeline.statements import statement
 
 ROW_GROUP = 122_880
-OUR_MISTAKES = (
+NOT_OF_FILES = (
     *(duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException),
-    *(duckdb.InternalException, duckdb.NotImplementedException),
+    *(duckdb.InternalException, duckdb.NotImplementedException, duckdb.InterruptException),
 )
 """What no file can be to blame for, once its columns are as they should be."""
 
@@ -144,7 +144,7 @@ def open_engine(scratch: Path, memory: str, threads: int) -> Iterator[Engine]:
             raise MachineError(f"{_visible(scratch)}: the disk is full; free space") from exc
         if isinstance(exc, duckdb.IOException):
             raise MachineError(f"{_visible(scratch)}: disk trouble ({_first_line(exc)})") from exc
-        if isinstance(exc, OUR_MISTAKES):
+        if isinstance(exc, NOT_OF_FILES):
             raise
         raise InputError(
             f"{_visible(scratch)}: what it is made from is damaged ({_first_line(exc)}); make or "

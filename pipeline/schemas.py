@@ -10,7 +10,7 @@ import pyarrow.parquet
 from pandera.errors import SchemaError, SchemaErrors
 
 from pipeline.errors import InputError
-from pipeline.files import read_json
+from pipeline.files import read_json, told_as_damaged
 
 INTERACTIONS = pyarrow.schema(
     [
@@ -158,7 +158,6 @@ def validate(prepared: Path) -> None:
     for name in CHECKS:
         if name not in OPTIONAL or (prepared / name).exists():
             check_file(prepared / name)
-    rules = read_json(prepared / "passport.json")["protocol"]
     users = pl.read_parquet(prepared / "users.parquet", glob=False)
     items = pl.read_parquet(prepared / "items.parquet", glob=False)
     sequences = pl.read_parquet(prepared / "sequences.parquet", glob=False)
@@ -170,9 +169,11 @@ def validate(prepared: Path) -> None:
         "as many sequences as users",
         users.join(sequences, on="user_id", how="anti"),
     )
-    _check_sequences(prepared / "sequences.parquet", items, sequences, rules)
-    if (prepared / "neighbours.parquet").exists():
-        _check_neighbours(prepared, items, sequences, rules["split"])
+    with told_as_damaged(prepared / "passport.json", pl.exceptions.PolarsError):
+        rules = read_json(prepared / "passport.json")["protocol"]
+        _check_sequences(prepared / "sequences.parquet", items, sequences, rules)
+        if (prepared / "neighbours.parquet").exists():
+            _check_neighbours(prepared, items, sequences, rules["split"])
 
 
 def _check_sequences(
