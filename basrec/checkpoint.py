@@ -167,11 +167,19 @@ def restore(model: torch.nn.Module, adam: torch.optim.Adam, saved: Saved, path: 
             for value in adam.state.get(parameter, {}).values():
                 if value.dim() and value.shape != parameter.shape:
                     raise ValueError("the optimiser's state is of another shape")
+        best, own = saved[0].best, model.state_dict()
+        if best is not None and _shapes(best) != _shapes(own):
+            raise ValueError("the best weights are of another shape")
     except UNREADABLE as exc:
         told = " ".join(str(exc).split())[:200]
         raise InputError(
             f"{path}: does not fit the model ({told}); run again without --resume"
         ) from exc
+
+
+def _shapes(weights: Weights) -> dict[str, torch.Size]:
+    """Give the shape of each weight by its name."""
+    return {name: value.shape for name, value in weights.items()}
 
 
 def _check(progress: Progress) -> None:

@@ -25,6 +25,7 @@ SIMILARITIES = "similarity.csv"
 CELL = ("dataset", "backbone", "variant", "seed")
 PRINTED = ("NDCG@10", "HR@10", "NDCG@20", "HR@20")
 """What the paper prints, where the experiment names no metrics."""
+DAMAGED = (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, csv.Error)
 Group = tuple[str, str, str]
 """Dataset, backbone, variant."""
 
@@ -129,26 +130,26 @@ def read_sweep(folder: Path) -> Sweep:
     rows, stated = _read_rows(folder / RESULTS), _read_experiment(folder / EXPERIMENT)
     try:
         cells = _cells(folder, rows, _read_beside(folder))
-    except (KeyError, TypeError, ValueError, csv.Error) as exc:
+        variants = _names(stated.get("variants"), (cell.variant for cell in cells))
+        baseline = stated.get("baseline") or variants[0]
+        if baseline not in variants:
+            raise ValueError(f"baseline {baseline!r} is none of the variants")
+        return Sweep(
+            folder=folder,
+            name=str(stated.get("name", folder.resolve().name)),
+            title=str(stated.get("title") or stated.get("name") or folder.resolve().name),
+            datasets=_names(stated.get("datasets"), (cell.dataset for cell in cells)),
+            backbones=_names(stated.get("backbones"), (cell.backbone for cell in cells)),
+            variants=variants,
+            kinds={name: _kind(name, stated.get("variants"), cells) for name in variants},
+            seeds=sorted({*map(int, stated.get("seeds") or []), *(cell.seed for cell in cells)}),
+            baseline=baseline,
+            published=stated.get("published"),
+            metrics=[m for m in stated.get("metrics") or PRINTED if m in METRICS] or list(PRINTED),
+            cells=cells,
+        )
+    except DAMAGED as exc:
         raise InputError(f"{folder}: {exc!r}: tables are not as promised; sweep again") from exc
-    variants = _names(stated.get("variants"), (cell.variant for cell in cells))
-    baseline = stated.get("baseline") or variants[0]
-    if baseline not in variants:
-        raise InputError(f"{folder / EXPERIMENT}: baseline {baseline!r} is none of the variants")
-    return Sweep(
-        folder=folder,
-        name=str(stated.get("name", folder.resolve().name)),
-        title=str(stated.get("title") or stated.get("name") or folder.resolve().name),
-        datasets=_names(stated.get("datasets"), (cell.dataset for cell in cells)),
-        backbones=_names(stated.get("backbones"), (cell.backbone for cell in cells)),
-        variants=variants,
-        kinds={name: _kind(name, stated.get("variants"), cells) for name in variants},
-        seeds=sorted({*map(int, stated.get("seeds") or []), *(cell.seed for cell in cells)}),
-        baseline=baseline,
-        published=stated.get("published"),
-        metrics=[m for m in stated.get("metrics") or PRINTED if m in METRICS] or list(PRINTED),
-        cells=cells,
-    )
 
 
 def _kind(name: str, stated: Any, cells: Sequence[Cell]) -> Kind:
@@ -237,13 +238,11 @@ def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, dict[str, 
 
 
 def _numbers(row: dict[str, Any]) -> dict[str, float]:
-    told = {name: row.get(name) for name in METRICS}
-    return {name: v for name, v in told.items() if v is not None and not math.isnan(v)}
+    told = ((name, row.get(name)) for name in METRICS)
+    return {name: v for name, v in told if v is not None and not math.isnan(v)}
 
 
 def _run_of(folder: Path, told: str | None) -> Path | None:
     """Find a cell's run folder, named from the data folder: two above the sweep's."""
-    if not told:
-        return None
-    place = folder.resolve().parents[1] / told
-    return place if (place / "config.yaml").is_file() else None
+    place = folder.resolve().parents[1] / (told or "")
+    return place if told and (place / "config.yaml").is_file() else None

@@ -121,7 +121,9 @@ def _changed(random: Random, value: Any) -> Any:
 def _other(random: Random, value: Any) -> Any:
     kind = random.randrange(6)
     if kind == 0 and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return random.choice((-value, value + 1, value * 10**6, float(value), str(value)))
+        return random.choice(
+            (-value, value + 1, value * 10**6, value / 3 if abs(value) < 1e300 else 0, str(value))
+        )
     if kind == 1:
         return [value]
     if kind == 2 and isinstance(value, str):

@@ -492,9 +492,10 @@ def damaged(within: str, *readers: Callable[[World], object]) -> Target:
         source = random.choice(names)
         target = world.data / source.relative_to(world.seeds)
         reader = random.choice(readers)
+        data = mutated_file(random, source, world.seed(source))
         target.unlink()  # which may be a link of another's
         if random.random() < 0.97:
-            target.write_bytes(mutated_file(random, source, world.seed(source)))
+            target.write_bytes(data)
         try:
             return reader(world)
         finally:

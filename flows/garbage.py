@@ -160,7 +160,8 @@ def _superseded(data: Path, keep: int | None) -> Found:
     """Find published and refused versions beyond the last ones."""
     for folder in _folders(data / "published"):
         noted = [read_publication(version).get("keep") for version in versions(folder)]
-        number = keep or ([PublishConfig().keep] + [own for own in noted if own])[-1]
+        known = [own for own in noted if isinstance(own, int) and own > 0]
+        number = keep or [PublishConfig().keep, *known][-1]
         for version in surplus(folder, number):
             yield version, f"older than the last {number}"
 
@@ -182,7 +183,8 @@ def _published_from(data: Path) -> Iterator[str]:
     """Give the runs, from the data folder, that published versions are copies of."""
     for folder in _folders(data / "published", with_links=True):
         for version in versions(folder):
-            yield str(read_publication(version).get("run", {}).get("folder", ""))
+            told = read_publication(version).get("run")
+            yield str(told.get("folder", "")) if isinstance(told, dict) else ""
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

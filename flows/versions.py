@@ -102,10 +102,10 @@ def version_before(folder: Path, now: Path) -> Path | None:
     return None
 
 
-def read_publication(version: Path) -> Record:
+def read_publication(version: Path, name: str = PUBLICATION) -> Record:
     """Read what is recorded of a version; nothing where it is missing or damaged."""
     try:
-        record = read_json(version / PUBLICATION)
+        record = read_json(version / name)
     except basrec.errors.InputError:
         return {}
     return record if isinstance(record, dict) else {}
