@@ -426,7 +426,11 @@ def test_a_search_goes_on_with_more_trials_and_mends_its_journal(
     assert len(rows(longer)) == 4 and len(seen) == made + 2 + 1  # and the best is read once more
     alone = run(search.model_copy(update={"trials": 4}), tmp_path / "alone")
     assert told(alone) == told(longer)
-    journal.write_text("no journal\n" * 3)
+    whole = journal.read_text()
+    for text in (whole.replace('"op_code":4', '"op_code":99'), "no journal\n" * 3):
+        journal.write_text(text)
+        with pytest.raises(InputError, match="damaged"):
+            run(search, tmp_path)
     with pytest.raises(InputError, match="damaged"):
         run(search, tmp_path)
 
