@@ -151,9 +151,10 @@ def fuzz(work: Path, out: Path, inputs: int, seed: int, only: list[str]) -> int:
 
     work = work.absolute()
     work.mkdir(parents=True, exist_ok=True)
-    if not (work / "world").is_dir():
-        make_world(work / "new")
-        (work / "new").rename(work / "world")
+    if not (work / "made").exists():  # in its place, since runs name the folder of their data
+        shutil.rmtree(work / "world", ignore_errors=True)
+        make_world(work / "world")
+        (work / "made").touch()
     chosen = {name: told[1] for name, told in TARGETS.items() if not only or name in only}
     targets = _begun(out, seed)
     for name, weight in chosen.items():
