@@ -18,6 +18,12 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+NOT_AS_PROMISED: tuple[type[Exception], ...] = (
+    *(LookupError, TypeError, ValueError, AttributeError, OverflowError),
+)
+"""What working with values of another kind raises."""
+
+
 class DigestedSource(io.RawIOBase):
     """A file to read that digests its bytes as they pass."""
 
@@ -104,6 +110,6 @@ def told_as_damaged(path: Path, *kinds: type[Exception]) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, *kinds) as exc:
+    except (*NOT_AS_PROMISED, *kinds) as exc:
         told = " ".join(str(exc).split())[:200]
         raise InputError(f"{path}: not as promised ({told}); make the folder again") from exc
