@@ -167,11 +167,12 @@ def _superseded(data: Path, keep: int | None) -> Found:
 
 
 def _listed(data: Path) -> Iterator[str]:
-    """Give the runs, from the data folder, that the results of sweeps list."""
+    """Give the runs that the results of sweeps list."""
     for results in (data / "sweeps").glob("*/results.csv"):
         try:
             with results.open(newline="", encoding="utf-8") as file:
-                yield from (row["run"] for row in csv.DictReader(file) if row["run"])
+                listed = [row["run"] for row in csv.DictReader(file) if row["run"]]
+                yield from (str((data / run).resolve()) for run in listed)
         except (OSError, KeyError, ValueError, csv.Error) as exc:
             raise InputError(
                 f"{results}: cannot be read ({exc!r}), so that nobody knows which runs it lists; "
@@ -184,7 +185,8 @@ def _published_from(data: Path) -> Iterator[str]:
     for folder in _folders(data / "published", with_links=True):
         for version in versions(folder):
             told = read_publication(version).get("run")
-            yield str(told.get("folder", "")) if isinstance(told, dict) else ""
+            folder_of = str(told.get("folder", "")) if isinstance(told, dict) else ""
+            yield folder_of.partition("\0")[0]  # which no path may hold
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
