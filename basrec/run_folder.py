@@ -98,7 +98,7 @@ def find_finished(out: Path, key: str) -> dict[str, Any] | None:
             if digest_file(out / name) != digest:
                 return None
         return manifest | {"reused": True}
-    except (InputError, OSError, AttributeError, KeyError, TypeError):
+    except (InputError, OSError, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

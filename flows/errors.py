@@ -23,6 +23,8 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 """What is raised for a wrong call; typer shows it to the world only by this subclass."""
 GO_ON = ("sweep", "search")
 """Commands that go on by themselves where they were."""
+NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What the system says of a path that nothing can have."""
 GRACE_SECONDS = 10.0
 MACHINE = (basrec.errors.BasrecError, pipeline.errors.PipelineError)
 
@@ -88,7 +90,7 @@ def exit_code(exc: BaseException) -> int | None:
         return 2
     if isinstance(exc, (*MACHINE, MemoryError)) or _of_prefect(exc):
         return 1
-    if isinstance(exc, OSError) and exc.errno in NOT_WRITABLE:
+    if isinstance(exc, OSError) and exc.errno in (*NOT_WRITABLE, *NO_NAME):
         return 2
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
         return 1

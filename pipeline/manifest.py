@@ -148,7 +148,7 @@ def find_reusable(folder: Path, stage: str, key: str) -> Manifest | None:
         return None
     try:
         return verify_outputs(folder, stage).model_copy(update={"reused": True})
-    except InputError:
+    except (InputError, OSError, ValueError):  # of a name that no file can have
         return None
 
 
