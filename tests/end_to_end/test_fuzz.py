@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("lines amazon_2014", "run config", "overrides", "manifests", "checkpoint", "published")
+TARGETS = ("lines amazon_2014", "run config", "checkpoint", "published")
 
 
 def test_what_others_wrote_is_taken_or_refused_in_a_line(tmp_path: Path) -> None:
@@ -25,6 +25,6 @@ def test_what_others_wrote_is_taken_or_refused_in_a_line(tmp_path: Path) -> None
         timeout=900,
     )
     told = json.loads((tmp_path / "out.json").read_text())
-    assert told["failures"] == [] and done.returncode == 0, done.stdout
+    assert told["failed"] == 0 and told["inputs"] >= 2000 and done.returncode == 0, done.stdout
     for target in TARGETS:
         assert told["targets"][target]["taken"] and told["targets"][target]["refused"], target
