@@ -9,6 +9,7 @@ import math
 import tarfile
 import zipfile
 from collections.abc import Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -145,7 +146,7 @@ def random_value(random: Random, depth: int = 0) -> Any:
         return random.uniform(-2, 2)
     if kind == 4:
         return random_text(random)
-    return random.choice(NASTY)
+    return deepcopy(random.choice(NASTY))  # which may be changed further
 
 
 def random_text(random: Random) -> str:

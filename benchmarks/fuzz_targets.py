@@ -632,6 +632,11 @@ RUN = (
     _manifests,
 )
 TARGETS: dict[str, tuple[Target, float]] = {
+    "run config": (fuzz_run_file, 130),
+    "overrides": (fuzz_overrides, 240),
+    "experiment": (fuzz_experiment, 110),
+    "search": (fuzz_search, 80),
+    "dataset": (fuzz_dataset, 20),
     "ingested folder": (damaged("ingested/mine/*", _ingested_again), 2),
     "passport and manifest": (damaged("prepared/mine/*.json", *PASSPORT), 1),
     "resume": (damaged("runs/mine/base*/checkpoint.pt", _resume), 1),
@@ -652,10 +657,5 @@ TARGETS: dict[str, tuple[Target, float]] = {
     "item metadata": (fuzz_details, 1),
     **{f"raw {name}": (raw_target(name), 1) for name in (*FORMATS, "auto")},
     **{f"lines {name}": (lines_target(name), 10) for name in FORMATS},
-    "run config": (fuzz_run_file, 130),
-    "overrides": (fuzz_overrides, 240),
-    "experiment": (fuzz_experiment, 110),
-    "search": (fuzz_search, 80),
-    "dataset": (fuzz_dataset, 20),
 }
 """By name: what is called with each input, and how often beside the others."""
