@@ -19,6 +19,7 @@ import torch
 import yaml
 from fuzz_inputs import (
     as_json,
+    as_yaml,
     compressed,
     mutate_bytes,
     mutate_value,
@@ -384,7 +385,7 @@ RUN_FILE: dict[str, Any] = {
     "neighbours": {"similarity": "iuf", "top": 5},
     "model": {"backbone": "sasrec", "embedding_size": 8, "max_length": 50, "dropout": 0.1},
     "train": {"batch_size": 8, "stage1": {"epochs": 2, "patience": 3}, "loss": "bce"},
-    "augmentation": {"alpha": 0.4, "rate": [0.2, 0.7], "mixup": "beta"},
+    "augmentation": {"alpha": 0.4, "rate": [0.2, 0.7], "mixup": "nonlinear"},
     "evaluation": {"seen": "mask"},
     "notify": {"on": "always", "command": ["true"], "webhook": "http://127.0.0.1:1/x"},
     "tracking": {"mlflow": "http://127.0.0.1:2"},
@@ -397,7 +398,10 @@ def fuzz_run_file(world: World, random: Random) -> object:
     """Fuzz the config file of a run."""
     file = world.place / "run.yaml"
     part = {key: value for key, value in RUN_FILE.items() if random.random() < 0.7}
-    file.write_bytes(mutated_text(random, part, "yaml", (as_json(RUN_FILE),)))
+    text = as_yaml(random, mutate_value(random, part) if random.random() < 0.5 else part)
+    if random.random() < 0.6:
+        text = mutated_text(random, part, "yaml", (as_json(RUN_FILE),))
+    file.write_bytes(text)
     config = resolve(file, random.choice((None, None, "beauty", "sample")), [])
     check_methods(config)
     return config.model_dump_json()
@@ -406,15 +410,14 @@ def fuzz_run_file(world: World, random: Random) -> object:
 def fuzz_overrides(world: World, random: Random) -> object:
     """Fuzz `--set KEY=VALUE`, `--only`, `--columns` and what is read like them."""
     words = [override(random) for _ in range(random.randrange(1, 4))]
-    kind = random.randrange(4)
-    if kind == 0:
-        return resolve(
-            None, random.choice((None, "beauty", random_text(random))), ["name=a", *words]
-        )
-    if kind == 1:
+    kind = random.randrange(5)
+    if kind < 2:
+        named = random.choice((None, None, "beauty", "sample", random_text(random)))
+        return resolve(None, named, ["name=a", *words])
+    if kind == 2:
         options = {"method": random.choice((None, "basrec", random_text(random))), "seed": 1}
         return training_config(None, random.choice((None, "fmlp", "")), options, words)
-    if kind == 2:
+    if kind == 3:
         columns = mutate_bytes(random, b"user=1,item=2,rating=3,time=4").decode("utf-8", "replace")
         table = table_values(columns, None, None, random.choice((None, "\\t", "")), False)
         return build(DataConfig, data_values({"table": table}, words))
@@ -430,22 +433,25 @@ def resolve_sections(words: list[str]) -> dict[str, Any]:
 
 
 def override(random: Random) -> str:
-    """Give the text of one override."""
-    keys = [
-        "model.backbone",
-        "train.loss",
-        "data.since",
-        "augmentation.rate",
-        "a",
-        "name",
-        "methods",
-    ]
-    path = random.choice((*keys, "train.stage1.epochs", "notify.webhook", "raw", "data.table.user"))
+    """Give the text of one override, half of them known ones that are hardly changed."""
+    if random.random() < 0.5:
+        text = random.choice(OVERRIDES).encode()
+        return (mutate_bytes(random, text) if random.random() < 0.4 else text).decode(
+            errors="replace"
+        )
+    path = random.choice(OVERRIDES).partition("=")[0]
     value = as_json(random_value(random)).decode() if random.random() < 0.6 else random_text(random)
-    text = f"{path}={value}".encode()
-    return (mutate_bytes(random, text) if random.random() < 0.4 else text).decode(
-        "utf-8", "replace"
-    )
+    return f"{path}={value}"
+
+
+OVERRIDES = (
+    *("model.backbone=gru4rec", "model.dropout=0.3", "train.loss=bce", "train.batch_size=64"),
+    *("train.stage1.epochs=3", "augmentation.rate=[0.1, 0.5]", "augmentation={alpha: 0.3}"),
+    *("evaluation.seen=zero", "evaluation={ties: mean, block_size: 8}", "device=cpu"),
+    *("seed=4", "methods=[base, basrec]", "data.since=2019-01-31", "data={min_count: 3}"),
+    *("data.table={user: 1, item: i, time: 3}", "notify.webhook=http://127.0.0.1/x", "raw=[a, b]"),
+    *("publish.tolerance=0.1", "retry.wait_seconds=1.5", "name=a"),
+)
 
 
 def fuzz_experiment(world: World, random: Random) -> object:
