@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := basrec pipeline flows
 
-.PHONY: run quick serve test check format clean help
+.PHONY: run quick serve test check audit format clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,12 +21,15 @@ serve: $(STAMP)  ## a Prefect server with UI and a worker on this machine, every
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest --numprocesses auto
 
-check: $(STAMP)  ## formatting, lint, types, SQL
+check: audit  ## formatting, lint, types, SQL, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 -q sql
 	$(BIN)/pre-commit validate-config
+
+audit: $(STAMP)  ## known vulnerabilities of the pinned set, where their index can be reached
+	$(BIN)/python tools/audit.py constraints.txt
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff format .

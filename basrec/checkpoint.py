@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Weights = dict[str, Tensor]
 UNREADABLE = (
     *(RuntimeError, pickle.UnpicklingError, LookupError),
-    *(EOFError, OSError, TypeError, ValueError),
+    *(EOFError, OSError, TypeError, ValueError, AttributeError),
 )
 """What reading a file raises that is no checkpoint."""
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -144,10 +144,54 @@ def _read(path: Path, key: str) -> Saved:
         if digest != content[-DIGEST_BYTES:].tobytes():
             raise _Damaged(f"{path}: damaged checkpoint (its checksum does not fit)")
         values = torch.load(path, map_location="cpu", weights_only=True)
-        found, progress = values["key"], values["progress"]
+        if values["key"] != key:
+            raise _Unusable(f"{path}: was written with another config, data or code")
+        progress = values["progress"]
+        stopping = EarlyStopping(**progress.pop("stopping"))
+        told = Progress(stopping=stopping, **progress)
+        _check(told)
+        return told, values["model"], values["optimiser"]
     except UNREADABLE as exc:
         raise _Damaged(f"{path}: damaged checkpoint ({type(exc).__name__})") from exc
-    if found != key:
-        raise _Unusable(f"{path}: was written with another config, data or code")
-    stopping = EarlyStopping(**progress.pop("stopping"))
-    return Progress(stopping=stopping, **progress), values["model"], values["optimiser"]
+
+
+def restore(model: torch.nn.Module, adam: torch.optim.Adam, saved: Saved, path: Path) -> None:
+    """Put saved weights and optimiser state in place.
+
+    Errors: InputError where they are of another model.
+    """
+    try:
+        model.load_state_dict(saved[1])
+        adam.load_state_dict(saved[2])
+        for parameter in model.parameters():
+            for value in adam.state.get(parameter, {}).values():
+                if value.dim() and value.shape != parameter.shape:
+                    raise ValueError("the optimiser's state is of another shape")
+        best, own = saved[0].best, model.state_dict()
+        if best is not None and _shapes(best) != _shapes(own):
+            raise ValueError("the best weights are of another shape")
+    except UNREADABLE as exc:
+        told = " ".join(str(exc).split())[:200]
+        raise InputError(
+            f"{path}: does not fit the model ({told}); run again without --resume"
+        ) from exc
+
+
+def _shapes(weights: Weights) -> dict[str, torch.Size]:
+    """Give the shape of each weight by its name."""
+    return {name: value.shape for name, value in weights.items()}
+
+
+def _check(progress: Progress) -> None:
+    """Refuse what a checkpoint of ours does not hold. Errors: TypeError."""
+    numbers = (progress.stage, progress.epoch, progress.stopping.patience, progress.stopping.waited)
+    is_ours = (
+        all(type(number) is int for number in numbers)
+        and isinstance(progress.seconds, (int, float))
+        and isinstance(progress.history, list)
+        and all(isinstance(line, dict) for line in progress.history)
+        and isinstance(progress.stage1, (dict, type(None)))
+        and isinstance(progress.best, (dict, type(None)))
+    )
+    if not is_ours:
+        raise TypeError("values of other types than were written")

@@ -10,6 +10,7 @@ Night = dict[str, Any]
 COUNTS = ("users", "items", "interactions")
 METRIC = "NDCG@10"
 BAD = ("failed", "cancelled")
+MOST = 2**63
 DRAWN, LISTED = 365, 14
 """So many rebuilds are drawn, and so many listed, the last ones."""
 
@@ -67,11 +68,18 @@ def _is_good(night: Night) -> bool:
     """Tell a rebuild that went well, its numbers being numbers, from all other lines."""
     numbers = [night.get(name) for name in (*COUNTS, "raw_rows", "rejected")]
     return (
-        all(isinstance(number, int) for number in numbers)
+        all(isinstance(number, int) and abs(number) < MOST for number in numbers)
         and all(night[name] > 0 for name in COUNTS)
         and isinstance(night.get("metrics"), dict)
+        and all(isinstance(told, dict) for told in night["metrics"].values())
+        and all(_is_number(told.get(METRIC)) for told in night["metrics"].values())
         and "time" in night
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Tell what may be drawn: a number, or none."""
+    return value is None or (isinstance(value, (int, float)) and not abs(value) >= MOST)
 
 
 def _row(night: Night, methods: list[str]) -> dict[str, Any]:

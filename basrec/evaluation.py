@@ -83,6 +83,8 @@ def read_weights(run: Path) -> dict[str, torch.Tensor]:
 def read_metrics(run: Path) -> dict[str, Any]:
     """Read metrics.json of a run."""
     metrics: dict[str, Any] = read_json(run / "metrics.json")
+    if not isinstance(metrics, dict):
+        raise InputError(f"{run / 'metrics.json'}: holds no metrics; is this a finished run?")
     return metrics
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from basrec.errors import InputError, MachineError
 
 OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory")
@@ -62,8 +64,30 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise InputError(f"{path}: cannot be read ({exc}); is the folder whole?") from exc
+
+
+class _Plain(yaml.SafeLoader):
+    """Takes no aliases: we write none, and they let a few lines come to billions of values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Read a node that is there."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not read", mark)
+        return super().compose_node(parent, index)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file of a folder of ours.
+
+    Errors: OSError or ValueError where it is missing or damaged.
+    """
+    try:
+        return yaml.load(path.read_text(), _Plain)
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError, RecursionError) as exc:
+        raise ValueError(str(exc) or type(exc).__name__) from exc
 
 
 @contextmanager

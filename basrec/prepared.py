@@ -26,6 +26,15 @@ SPLIT_NUMBERS: dict[str, tuple[str, ...]] = {
 """The rules of splitting, and what each says in numbers."""
 
 
+COLUMNS = {
+    **dict.fromkeys(("user_id", "item_id", "neighbour_id"), pa.int32()),
+    "rank": pa.int16(),
+    "items": pa.list_(pa.int32()),
+    "timestamps": pa.list_(pa.int64()),
+}
+"""The types that the prepared folder promises."""
+
+
 @dataclass(frozen=True)
 class Bounds:
     """Where each user's training part ends and its test part begins, in items from its start.
@@ -83,7 +92,7 @@ def read_prepared(folder: Path) -> Prepared:
     Errors: InputError where a file is missing or is not what the folder promises.
     """
     items, offsets = _read_sequences(folder / "sequences.parquet")
-    num_items = int(_read_table(folder / "items.parquet", ["item_id"]).num_rows)
+    num_items = int(read_columns(folder / "items.parquet", ["item_id"]).num_rows)
     if len(items) and not 1 <= items.min() <= items.max() <= num_items:
         raise InputError(
             f"{folder / 'sequences.parquet'}: item ids outside 1..{num_items}; prepare it again"
@@ -118,7 +127,7 @@ def _read_split(folder: Path, offsets: Tensor) -> tuple[dict[str, Any], Bounds]:
         ) from exc
     if split["rule"] != "global_time":
         return split, bounds_by_place(offsets, split.get("held_out", 1))
-    table = _read_table(folder / "sequences.parquet", ["timestamps"])
+    table = read_columns(folder / "sequences.parquet", ["timestamps"])
     times = np.asarray(table.column("timestamps").combine_chunks().flatten(), dtype=np.int64)
     train, test = (
         torch.from_numpy(np.diff(np.concatenate([[0], np.cumsum(times < split[name])])[offsets]))
@@ -127,19 +136,29 @@ def _read_split(folder: Path, offsets: Tensor) -> tuple[dict[str, Any], Bounds]:
     return split, Bounds(train, test)
 
 
-def _read_table(path: Path, columns: list[str]) -> pa.Table:
-    """Read columns of a Parquet file of the prepared folder."""
+def read_columns(path: Path, columns: list[str], advice: str = "prepare it again") -> pa.Table:
+    """Read columns of a Parquet file, as COLUMNS types them and with no empty place.
+
+    Errors: InputError where they cannot be read so.
+    """
     if not path.exists():
         raise InputError(f"{path}: no such file; make the folder with 'basrec prepare'")
     try:
-        return pq.read_table(path, columns=columns)
-    except (pa.ArrowException, OSError) as exc:
-        raise InputError(f"{path}: cannot be read ({exc}); prepare it again") from exc
+        table = pq.read_table(path, columns=columns)
+        told = table.cast(pa.schema([(name, COLUMNS[name]) for name in columns]))
+    except (pa.ArrowException, OSError, ValueError) as exc:  # ValueError: not these columns
+        raise InputError(f"{path}: cannot be read ({exc}); {advice}") from exc
+    for name in columns:
+        values = told.column(name).combine_chunks()
+        inner = values.flatten() if pa.types.is_list(values.type) else values
+        if values.null_count or inner.null_count:
+            raise InputError(f"{path}: column {name!r} has empty places; {advice}")
+    return told
 
 
 def _read_sequences(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Give the flat items (N,) and the offsets (U + 1,), users in the order of their ids."""
-    table = _read_table(path, ["user_id", "items"])
+    table = read_columns(path, ["user_id", "items"])
     lists = table.column("items").combine_chunks()
     order = np.asarray(table.column("user_id"))
     if not np.array_equal(order, np.arange(1, len(order) + 1)):
@@ -153,9 +172,14 @@ def _read_neighbours(path: Path, num_items: int) -> Tensor:
     """Give each item's first neighbour, (V + 1,), 0 where there is none or no file."""
     neighbour = torch.zeros(num_items + 1, dtype=torch.int64)
     if path.exists():
-        table = _read_table(path, ["item_id", "rank", "neighbour_id"])
+        table = read_columns(path, ["item_id", "rank", "neighbour_id"])
         first = np.asarray(table.column("rank")) == 1
         ids = torch.from_numpy(np.asarray(table.column("item_id"), dtype=np.int64)[first])
         values = np.asarray(table.column("neighbour_id"), dtype=np.int64)[first]
+        if (
+            len(ids)
+            and not 1 <= min(ids.min(), values.min()) <= max(ids.max(), values.max()) <= num_items
+        ):
+            raise InputError(f"{path}: item ids outside 1..{num_items}; prepare it again")
         neighbour[ids] = torch.from_numpy(values)
     return neighbour

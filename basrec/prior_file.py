@@ -10,7 +10,7 @@ import torch
 
 from basrec.errors import InputError
 from basrec.files import write_whole
-from basrec.prepared import Prepared
+from basrec.prepared import Prepared, read_columns
 from basrec.prior import Prior
 
 PRIOR_FILE = "generated.parquet"
@@ -33,10 +33,7 @@ def with_prior(prepared: Prepared, folder: Path) -> Prepared:
     path = folder / PRIOR_FILE
     if not path.exists():
         return prepared
-    try:
-        table = pq.read_table(path, columns=["user_id", "items"])
-    except (pa.ArrowException, OSError) as exc:
-        raise InputError(f"{path}: cannot be read ({exc}); generate it again") from exc
+    table = read_columns(path, ["user_id", "items"], "generate it again")
     lists = table.column("items").combine_chunks()
     items = torch.from_numpy(np.asarray(lists.flatten(), dtype=np.int64))
     users = np.asarray(table.column("user_id"))

@@ -24,6 +24,7 @@ from basrec.files import (
     digest_file,
     digest_value,
     read_json,
+    read_yaml,
     write_json,
     write_whole,
 )
@@ -97,7 +98,7 @@ def find_finished(out: Path, key: str) -> dict[str, Any] | None:
             if digest_file(out / name) != digest:
                 return None
         return manifest | {"reused": True}
-    except (InputError, OSError, AttributeError, KeyError, TypeError):
+    except (InputError, OSError, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -154,10 +155,10 @@ def read_config(folder: Path) -> tuple[TrainConfig, Path]:
     if not path.is_file():
         raise InputError(f"{folder}: no run folder (it has no config.yaml); name a finished run")
     try:
-        values = yaml.safe_load(path.read_text())
+        values = read_yaml(path)
         prepared = Path(values.pop("prepared"))
         return TrainConfig.model_validate(values), prepared
-    except (OSError, ValueError, KeyError, AttributeError, yaml.YAMLError) as exc:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as exc:
         raise InputError(f"{path}: not the config of a run ({exc}); is this a run folder?") from exc
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from basrec.errors import InputError
+from basrec.files import read_yaml
 from basrec.results import METRICS
 
 EXPERIMENT = "experiment.yaml"
@@ -58,11 +58,11 @@ def read_stated(path: Path) -> Stated:
     Errors: InputError where the file cannot be read, or a value is of the wrong type.
     """
     try:
-        return Stated.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Stated.model_validate(read_yaml(path))
     except ValidationError as exc:
         first = exc.errors()[0]
         key = ".".join(map(str, first["loc"])) or "all of it"
         told = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}"
         raise InputError(f"{path}: not an experiment ({told}); is this a sweep's folder?") from exc
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as exc:
+    except (OSError, ValueError) as exc:
         raise InputError(f"{path}: cannot be read ({exc}); is this a sweep's folder?") from exc

@@ -22,6 +22,7 @@ from basrec.stated import EXPERIMENT, Stated, StatedVariant, read_stated
 
 TABLES = ("results.parquet", "results.csv")
 """The results; either will do, as where a folder was committed without what is binary."""
+DAMAGED = (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, csv.Error)
 Group = tuple[str, str, str]
 """Dataset, backbone, variant."""
 
@@ -128,7 +129,7 @@ def read_sweep(folder: Path) -> Sweep:
     rows, stated = _read_rows(folder), read_stated(folder / EXPERIMENT)
     try:
         cells = _cells(folder, rows, read_beside(folder))
-    except (KeyError, TypeError, ValueError, csv.Error) as exc:
+    except DAMAGED as exc:
         raise InputError(f"{folder}: {exc!r}: tables are not as promised; sweep again") from exc
     variants = _names(stated.variants, (cell.variant for cell in cells))
     baseline = stated.baseline or variants[0]

@@ -14,6 +14,7 @@ from basrec.checkpoint import (
     copy_weights,
     drop_foreign_checkpoint,
     load_checkpoint,
+    restore,
 )
 from basrec.config import TrainConfig
 from basrec.early_stopping import EarlyStopping
@@ -135,15 +136,13 @@ def _run_stages(job: Job, work: Work, start_from: Path | None) -> Progress:
     model = _new_model(job, work.folder)
     progress = Progress(stopping=EarlyStopping(config.train.stage1.patience))
     saved = load_checkpoint(work.folder / "checkpoint.pt", work.key)
-    adam_state = None
     if saved:
-        progress, state, adam_state = saved
-        model.load_state_dict(state)
+        progress = saved[0]
     elif start_from:
         _take_stage1(work, progress, model, start_from)
     adam = _new_adam(model, config)
-    if adam_state:
-        adam.load_state_dict(adam_state)
+    if saved:
+        restore(model, adam, saved, work.folder / "checkpoint.pt")
     if progress.stage == 1:
         first = Augmenter(config) if augmenter.two_stages else augmenter
         run_stage(work, progress, model, adam, config.train.stage1, plan_of(first, work, model))

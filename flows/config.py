@@ -15,17 +15,21 @@ from pydantic.fields import FieldInfo
 from basrec.config import TrainConfig
 from basrec.presets import PRESETS
 from flows.publish_config import LockConfig, PublishConfig
-from flows.strict_yaml import load_strictly
 from flows.watch_config import NotifyConfig, RetryConfig, TrackingConfig
 from pipeline.config import DataConfig, NeighbourConfig
 from pipeline.datasets import load_dataset
 from pipeline.errors import InputError
 from pipeline.passport import PublishedCounts
+from pipeline.strict_yaml import load_strictly
 
 Values = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
 TRAIN_KEYS = tuple(key for key in TrainConfig.model_fields if key != "method")
 """Keys of training, which stand beside those of the data in one file."""
+SHOWN_LETTERS = 200
+"""So much of a wrong value is shown."""
+MAY_BE_SECRET = ("notify.webhook", "tracking.mlflow")
+"""Keys of which a wrong value is not shown at all."""
 
 
 class RunConfig(BaseModel):
@@ -132,7 +136,13 @@ def explain(exc: ValidationError, model: type[BaseModel]) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error" and isinstance(first["input"], dict):  # of several keys
         return f"config{' ' + repr(key) if path else ''}: {message}"
-    return f"config key {key!r} = {first['input']!r}: {message[0].lower()}{message[1:]}"
+    told = "" if key in MAY_BE_SECRET else f" = {_short(first['input'])}"
+    return f"config key {key!r}{told}: {message[0].lower()}{message[1:]}"
+
+
+def _short(value: Any) -> str:
+    told = repr(value)
+    return told if len(told) <= SHOWN_LETTERS else f"{told[:SHOWN_LETTERS]}..."
 
 
 def all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -162,7 +172,7 @@ def parse_overrides(overrides: Sequence[str]) -> Values:
         if not sign or not key.strip():
             raise InputError(f"--set {text!r}: write key=value, for example train.batch_size=512")
         try:
-            parsed = yaml.safe_load(value)
+            parsed = load_strictly(value)
         except yaml.YAMLError as exc:
             raise InputError(f"--set {text!r}: the value is not YAML") from exc
         nested: Values = {}

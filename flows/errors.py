@@ -24,6 +24,8 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 """What is raised for a wrong call; typer shows it to the world only by this subclass."""
 GO_ON = ("sweep", "search")
 """Commands that go on by themselves where they were."""
+NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What the system says of a path that nothing can have."""
 GRACE_SECONDS = 10.0
 NO_SERVER = (
     "Prefect's own server does not start; if its database is damaged, remove prefect.db "
@@ -86,11 +88,11 @@ def _of_prefect(exc: BaseException) -> str | None:
 
 def exit_code(exc: BaseException) -> int | None:
     """Give the exit code of an error that was foreseen, or None."""
-    if isinstance(exc, (*WRONG_INPUT, UsageError)):
+    if isinstance(exc, (*WRONG_INPUT, UsageError, RecursionError)):
         return 2
     if isinstance(exc, (*MACHINE, MemoryError)) or _of_prefect(exc):
         return 1
-    if isinstance(exc, OSError) and exc.errno in NOT_WRITABLE:
+    if isinstance(exc, OSError) and exc.errno in (*NOT_WRITABLE, *NO_NAME):
         return 2
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
         return 1
@@ -115,6 +117,8 @@ def one_line(exc: Any) -> str:
         command = exc.ctx.command_path if exc.ctx else "basrec"
         told = " ".join(exc.format_message().split())
         return f"{told} (see '{command} --help')" if told else ""  # then the help was shown
+    if isinstance(exc, RecursionError):
+        return "a file that was to be read is nested too deeply; is it what its name says?"
     if isinstance(exc, OSError) and exc.filename:
         return f"{exc.filename}: {exc.strerror}; choose another place or mend it"
     if isinstance(exc, OSError) and exc.strerror:

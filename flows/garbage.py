@@ -160,17 +160,19 @@ def _superseded(data: Path, keep: int | None) -> Found:
     """Find published and refused versions beyond the last ones."""
     for folder in _folders(data / "published"):
         noted = [read_publication(version).get("keep") for version in versions(folder)]
-        number = keep or ([PublishConfig().keep] + [own for own in noted if own])[-1]
+        known = [own for own in noted if isinstance(own, int) and own > 0]
+        number = keep or [PublishConfig().keep, *known][-1]
         for version in surplus(folder, number):
             yield version, f"older than the last {number}"
 
 
 def _listed(data: Path) -> Iterator[str]:
-    """Give the runs, from the data folder, that the results of sweeps list."""
+    """Give the runs that the results of sweeps list."""
     for results in (data / "sweeps").glob("*/results.csv"):
         try:
             with results.open(newline="", encoding="utf-8") as file:
-                yield from (row["run"] for row in csv.DictReader(file) if row["run"])
+                listed = [row["run"] for row in csv.DictReader(file) if row["run"]]
+                yield from (str((data / run).resolve()) for run in listed)
         except (OSError, KeyError, ValueError, csv.Error) as exc:
             raise InputError(
                 f"{results}: cannot be read ({exc!r}), so that nobody knows which runs it lists; "
@@ -182,7 +184,9 @@ def _published_from(data: Path) -> Iterator[str]:
     """Give the runs, from the data folder, that published versions are copies of."""
     for folder in _folders(data / "published", with_links=True):
         for version in versions(folder):
-            yield str(read_publication(version).get("run", {}).get("folder", ""))
+            told = read_publication(version).get("run")
+            folder_of = str(told.get("folder", "")) if isinstance(told, dict) else ""
+            yield folder_of.partition("\0")[0]  # which no path may hold
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

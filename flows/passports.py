@@ -14,8 +14,15 @@ from basrec.passport_page import (
     write_passport,
 )
 
-console = Console()
+console = Console(markup=False)  # what is shown comes from data
+UNLIMITED = 10_000
+"""Columns of what is no terminal: pipes, files, logs."""
 COUNTED = ("users", "items", "interactions", "removed")
+
+
+def for_tables() -> Console:
+    """Give the terminal, or where there is none, a place so wide that no name is broken in two."""
+    return console if console.is_terminal else Console(width=UNLIMITED, markup=False)
 
 
 def show_passport(first: Path, second: Path | None, out: Path | None) -> None:

@@ -15,9 +15,10 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 OnEpoch = Callable[[dict[str, Any]], None]
-errors = Console(stderr=True)
+errors = Console(stderr=True, markup=False)  # what is shown comes from data
 WARNING = "warning: "
 
 
@@ -79,7 +80,7 @@ def stage_spinner(name: str) -> Iterator[None]:
     if not errors.is_terminal:
         yield
         return
-    with errors.status(f"[bold]{name}"):
+    with errors.status(Text(name, "bold")):
         yield
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from basrec.files import read_json
 from flows.garbage import Garbage
-from flows.passports import console
+from flows.passports import console, for_tables
 from flows.versions import (
     CURRENT,
     REFUSAL,
@@ -17,6 +17,7 @@ from flows.versions import (
     read_publication,
     versions,
 )
+from pipeline.files import told_as_damaged
 
 SHOWN = (("validation", "NDCG@10"), ("test", "NDCG@10"), ("test", "HR@10"))
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -36,9 +37,9 @@ def show_versions(published: Path, name: str | None) -> None:
             record = read_publication(version)
             table.add_row(version.name, _state(folder, version), *_cells(version, record))
         for version in versions(folder / REFUSED):
-            record = read_json(version / REFUSAL)
+            record = read_publication(version, REFUSAL)
             table.add_row(version.name, REFUSED, *_cells(version, record))
-        console.print(table)
+        for_tables().print(table)
 
 
 def _state(folder: Path, version: Path) -> str:
@@ -55,10 +56,13 @@ def _state(folder: Path, version: Path) -> str:
 
 def _cells(version: Path, record: dict[str, Any]) -> list[str]:
     path = version / "run" / "metrics.json"
-    metrics = read_json(path) if path.is_file() else {}
-    values = [metrics.get(split, {}).get(metric) for split, metric in SHOWN]
-    numbers = ["-" if value is None else f"{value:.4f}" for value in values]
-    return [record.get("at", "-"), record.get("run", {}).get("folder", "-"), *numbers]
+    with told_as_damaged(path):
+        metrics = read_json(path) if path.is_file() else {}
+        values = [metrics.get(split, {}).get(metric) for split, metric in SHOWN]
+        numbers = ["-" if value is None else f"{value:.4f}" for value in values]
+    run = record.get("run")
+    folder = run.get("folder", "-") if isinstance(run, dict) else "-"
+    return [str(record.get("at", "-")), str(folder), *numbers]
 
 
 def show_garbage(
@@ -73,7 +77,7 @@ def show_garbage(
         for garbage in found:
             path = str(garbage.path.relative_to(data))
             table.add_row(path, size_text(garbage.size_bytes), garbage.why)
-        console.print(table)
+        for_tables().print(table)
     total = size_text(sum(garbage.size_bytes for garbage in found))
     done = "removed" if is_gone else "to be removed with --delete"
     text = f"{len(found)} things, {total}, {done}" if found else "nothing to remove"

@@ -146,7 +146,7 @@ class Search(BaseModel):
         return {key: point[key] for key in self.space}
 
 
-def _steps(axis: Dimension) -> tuple[Any, ...]:
+def _steps(axis: Dimension) -> Sequence[Any]:
     """Give the values of one dimension in turn; none where it has no end of them."""
     return axis.steps() if isinstance(axis, Range) else axis
 

@@ -1,6 +1,6 @@
 """The space of a search: for each config key the choices or the range it is taken from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -11,6 +11,7 @@ Choice = bool | int | float | str | None
 Point = dict[str, Any]
 """A value for each dotted config key of a space."""
 TOLERANCE = 1e-9
+LARGEST, MOST_STEPS = 2**53, 1_000_000
 
 
 class Range(BaseModel):
@@ -26,6 +27,8 @@ class Range(BaseModel):
 
     @model_validator(mode="after")
     def _has_numbers(self) -> Self:
+        if max(abs(value) for value in (self.low, self.high, self.step or 0)) > LARGEST:
+            raise ValueError(f"numbers beyond {LARGEST:,} are not told apart")
         if self.low >= self.high:
             raise ValueError(f"low = {self.low}: must be below high = {self.high}")
         if self.log and (self.low <= 0 or self.step is not None):
@@ -33,6 +36,8 @@ class Range(BaseModel):
         if self.step is not None and self.step <= 0:
             raise ValueError(f"step = {self.step}: must be above 0")
         parts = (self.high - self.low) / self.step if self.step else 0.0
+        if parts > MOST_STEPS:
+            raise ValueError(f"step = {self.step}: makes more than {MOST_STEPS:,} values")
         if abs(parts - round(parts)) > TOLERANCE:
             raise ValueError(f"step = {self.step}: does not lead from {self.low} to {self.high}")
         return self
@@ -43,10 +48,10 @@ class Range(BaseModel):
         told = (self.low, self.high, self.step)
         return all(value is None or isinstance(value, int) for value in told)
 
-    def steps(self) -> tuple[int | float, ...]:
+    def steps(self) -> Sequence[int | float]:
         """Give the numbers in turn; none where there is no step between them."""
         if self.step is None:
-            return tuple(range(int(self.low), int(self.high) + 1)) if self.is_whole else ()
+            return range(int(self.low), int(self.high) + 1) if self.is_whole else ()
         count = round((self.high - self.low) / self.step)
         # Rounded, so that 0.1 + 2 * 0.1 is the 0.3 that is meant.
         return tuple(round(self.low + place * self.step, 12) for place in range(count + 1))

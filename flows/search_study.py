@@ -52,13 +52,14 @@ def open_study(folder: Path, search: Search, identity: Identity) -> optuna.Study
             load_if_exists=True,
             pruner=build_pruner(search.pruner),
         )
-    except (ValueError, KeyError, TypeError) as exc:
+        found = study.user_attrs.get("identity")
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as exc:
         raise InputError(f"{journal}: damaged ({exc}); remove {folder} to start afresh") from exc
-    found = study.user_attrs.get("identity")
     if found is None:
         study.set_user_attr("identity", own)
     elif found != own:
-        others = ", ".join(key for key in own if found.get(key) != own[key])
+        told = found if isinstance(found, dict) else {}
+        others = ", ".join(key for key in own if told.get(key) != own[key])
         raise InputError(
             f"{folder}: changed since it was begun: {others}; give this search another name, or "
             "remove the folder"

@@ -10,6 +10,7 @@ from flows.config import RunConfig
 from flows.folders import Folders
 from flows.passports import console, count_text, format_text
 from pipeline.datasets import DatasetConfig, known_datasets, load_dataset
+from pipeline.files import told_as_damaged
 from pipeline.manifest import Manifest
 
 COLUMNS = ("HR@10", "HR@20", "NDCG@10", "NDCG@20", "MRR")
@@ -39,8 +40,10 @@ def show_runs(runs: list[Path]) -> None:
     table.add_column("run", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(row["run"], *(f"{row[name]:.4f}" if name in row else "-" for name in COLUMNS))
+    for run, row in zip(runs, rows, strict=True):
+        with told_as_damaged(run / "metrics.json"):
+            values = [f"{row[name]:.4f}" if name in row else "-" for name in COLUMNS]
+        table.add_row(row["run"], *values)
     if len(rows) == 2:
         first, second = rows
         table.add_row("gain", *(_gain(first.get(name), second.get(name)) for name in COLUMNS))

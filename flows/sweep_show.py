@@ -12,13 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.experiment import Cell, Experiment
-from flows.passports import console
+from flows.passports import UNLIMITED, console, for_tables
 from flows.sweep_plan import Step, is_finished, made_elsewhere, plan
 from flows.sweep_request import is_prepared
 from flows.sweep_results import Ledger
 
-UNLIMITED = 10_000
-"""Columns of what is no terminal: pipes, files, logs."""
 Row = dict[str, Any]
 Rules = Mapping[tuple[str, str, str], tuple[str, str]]
 """By dataset, backbone and variant: how seen items and ties are judged."""
@@ -51,7 +49,7 @@ def _state(step: Step, otherwise: str) -> str:
 def show_sweep(ledger: Ledger) -> None:
     """Show means over the seeds with the gain over the baseline, and what failed."""
     experiment = ledger.experiment
-    place = console if console.is_terminal else Console(width=UNLIMITED)
+    place = for_tables()
     shown = len(experiment.metrics)
     _say(f"{experiment.title or experiment.name}: test split, means over seeds")
     for dataset, backbone, rows in summary(experiment, ledger.rows(), ledger.rules()):

@@ -39,7 +39,7 @@ def skip_unchanged(config: RunConfig, data: Path) -> bool:
     if known is None:
         return False
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    good = [night for night in read_nights(data, config.name) if night["outcome"] == "done"]
+    good = [night for night in read_nights(data, config.name) if night.get("outcome") == "done"]
     facts = {**(good[-1] if good else {}), "time": now, "run": None, "flow": "rebuild"}
     facts |= {"name": config.name, "outcome": "done", "reused": True}
     facts["seconds"] = round(time.monotonic() - began, 3)

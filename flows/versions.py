@@ -92,7 +92,9 @@ def version_before(folder: Path, now: Path) -> Path | None:
 
     Versions that were rolled back themselves do not count.
     """
-    older = [path for path in versions(folder) if int(path.name) < int(now.name)]
+    older = versions(folder)
+    if NUMBER.fullmatch(now.name):  # `current` may lead anywhere, when somebody has led it there
+        older = [path for path in older if int(path.name) < int(now.name)]
     noted = read_publication(now).get("before")
     for path in sorted(older, key=lambda path: (path.name == noted, int(path.name)), reverse=True):
         if is_whole(path) and not (path / ROLLED_BACK).exists():
@@ -100,10 +102,10 @@ def version_before(folder: Path, now: Path) -> Path | None:
     return None
 
 
-def read_publication(version: Path) -> Record:
+def read_publication(version: Path, name: str = PUBLICATION) -> Record:
     """Read what is recorded of a version; nothing where it is missing or damaged."""
     try:
-        record = read_json(version / PUBLICATION)
+        record = read_json(version / name)
     except basrec.errors.InputError:
         return {}
     return record if isinstance(record, dict) else {}

@@ -50,6 +50,8 @@ class NotifyConfig(Section):
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None and not is_web_address(value):
             raise ValueError("write an address with http:// or https://")
+        if value is not None and "@" in urlsplit(value).netloc:
+            raise ValueError("name and password are a secret; give the address by webhook_env")
         return value
 
     @model_validator(mode="after")

@@ -2,13 +2,14 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import InputError
 from pipeline.passport import PublishedCounts
+from pipeline.strict_yaml import load_strictly
 
 
 class DatasetConfig(BaseModel):
@@ -27,6 +28,8 @@ class DatasetConfig(BaseModel):
     licence: str
     url: str | None = None
     size_bytes: int | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Of the file that the publisher gives, where it is known; what comes must have it."""
     terms: str | None = None
     """How to get the dump where it may not be fetched by a program."""
     published: PublishedCounts | None = None
@@ -61,6 +64,6 @@ def load_dataset(name: str) -> DatasetConfig:
         raise InputError(f"dataset {name!r} is not known; known: {', '.join(known_datasets())}")
     path = configs_folder() / "datasets" / f"{name}.yaml"
     try:
-        return DatasetConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as exc:
+        return DatasetConfig.model_validate(load_strictly(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, ValidationError, yaml.YAMLError) as exc:
         raise InputError(f"{path}: not a dataset config ({' '.join(str(exc).split())})") from exc

@@ -10,6 +10,7 @@ import httpx
 
 from pipeline.datasets import DatasetConfig
 from pipeline.errors import InputError, MachineError
+from pipeline.files import digest_file
 
 Progress = Callable[[int, int | None], None]
 ATTEMPTS = 5
@@ -50,6 +51,12 @@ def download(
             raise InputError(
                 f"{dataset.url}: {size} bytes came, {dataset.size_bytes} were expected; "
                 "the publisher's file has changed"
+            )
+        if dataset.sha256 is not None and (digest := digest_file(part)) != dataset.sha256:
+            part.unlink()
+            raise InputError(
+                f"{dataset.url}: what came has the SHA-256 {digest}, {dataset.sha256} was "
+                "expected; it is damaged, or the publisher's file has changed"
             )
         part.replace(target)
     except OSError as exc:

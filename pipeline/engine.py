@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import MachineError
+from pipeline.errors import InputError, MachineError
 from pipeline.statements import statement
 
 ROW_GROUP = 122_880
+NOT_OF_FILES = (
+    *(duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException),
+    *(duckdb.InternalException, duckdb.NotImplementedException, duckdb.InterruptException),
+)
+"""What no file can be to blame for, once its columns are as they should be."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,11 @@ class Engine:
 
     def parquet(self, name: str, path: Path) -> None:
         """Make a Parquet file readable under a name."""
-        self.connection.read_parquet(str(path)).create_view(name, replace=True)
+        self.parquet_rows(path).create_view(name, replace=True)
+
+    def parquet_rows(self, path: Path) -> duckdb.DuckDBPyRelation:
+        """Give the rows of this very file, though its path be a pattern that fits others."""
+        return self.connection.read_parquet(escape(str(path)))
 
     def rename(self, old: str, new: str) -> None:
         """Put a table in the place of another."""
@@ -110,7 +120,8 @@ def _row_groups(batches: Any, schema: pa.Schema) -> Iterator[pa.Table]:
 def open_engine(scratch: Path, memory: str, threads: int) -> Iterator[Engine]:
     """Open a database in `scratch`, which also takes what does not fit into `memory`.
 
-    Errors: MachineError where memory or disk run out.
+    Errors: MachineError where memory or disk run out; InputError where files that are read are
+    damaged.
     """
     try:
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".engine-") as folder:
@@ -133,7 +144,12 @@ def open_engine(scratch: Path, memory: str, threads: int) -> Iterator[Engine]:
             raise MachineError(f"{_visible(scratch)}: the disk is full; free space") from exc
         if isinstance(exc, duckdb.IOException):
             raise MachineError(f"{_visible(scratch)}: disk trouble ({_first_line(exc)})") from exc
-        raise
+        if isinstance(exc, NOT_OF_FILES):
+            raise
+        raise InputError(
+            f"{_visible(scratch)}: what it is made from is damaged ({_first_line(exc)}); make or "
+            "get that again"
+        ) from exc
 
 
 def _visible(scratch: Path) -> Path:

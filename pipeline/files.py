@@ -4,10 +4,17 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.errors import InputError
+
+NOT_AS_PROMISED: tuple[type[Exception], ...] = (
+    *(LookupError, TypeError, ValueError, AttributeError, OverflowError),
+)
+"""What working with values of another kind raises."""
 
 
 def digest_file(path: Path) -> str:
@@ -111,5 +118,18 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise InputError(f"{path}: cannot be read ({exc}); make the folder again") from exc
+
+
+@contextmanager
+def told_as_damaged(path: Path, *kinds: type[Exception]) -> Iterator[None]:
+    """Turn what goes wrong with values that a file of ours does not hold into an InputError.
+
+    `kinds` are further errors of this sort.
+    """
+    try:
+        yield
+    except (*NOT_AS_PROMISED, *kinds) as exc:
+        told = " ".join(str(exc).split())[:200]
+        raise InputError(f"{path}: not as promised ({told}); make the folder again") from exc

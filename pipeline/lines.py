@@ -20,7 +20,7 @@ from pipeline.kinds import MARK
 from pipeline.quotes import NEWLINE, RETURN, record_ends
 from pipeline.streams import Digests, read_blocks
 
-LONGEST_LINE = 256 << 20
+LONGEST_LINE = 64 << 20
 """A line beyond this is no review; the run stops rather than fill the memory."""
 BLOCKS_AHEAD = 3
 """Blocks that are read and cut while the engine works on others."""

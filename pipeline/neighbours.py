@@ -43,7 +43,7 @@ def add_neighbours(
             register_split(engine, read_split(prepared))
             batches = find_neighbours(engine, config)
             recorder.rows["neighbours"] = write_batches(batches, work / FILE, NEIGHBOURS)
-            found = engine.connection.read_parquet(str(work / FILE)).unique("item_id")
+            found = engine.parquet_rows(work / FILE).unique("item_id")
             with_any = len(found.fetchall())
         items = source.rows["items"]
         recorder.rows |= {"items_without_neighbours": items - with_any}

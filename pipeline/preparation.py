@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline.config import DataConfig
 from pipeline.engine import Engine, open_engine
 from pipeline.errors import InputError
 from pipeline.explanation import compare
 from pipeline.files import write_json
-from pipeline.folder import building, link_or_copy
+from pipeline.folder import MANIFEST, building, link_or_copy
 from pipeline.interactions import SETTINGS as INGEST_SETTINGS
 from pipeline.keeping import keep
 from pipeline.manifest import Manifest, Recorder, find_reusable, read_manifest, stage_key
@@ -33,7 +35,10 @@ def prepare(
     """
     source = read_manifest(ingested, "ingest")
     read_as = {name: source.config[name] for name in INGEST_SETTINGS if name in source.config}
-    config = DataConfig.model_validate(config.model_dump() | read_as)
+    try:
+        config = DataConfig.model_validate(config.model_dump() | read_as)
+    except ValidationError as exc:
+        raise InputError(f"{ingested / MANIFEST}: damaged; ingest again") from exc
     settings = config.model_dump(mode="json", exclude=ENGINE_SETTINGS)
     settings["published"] = published.model_dump() if published else None
     inputs = source.outputs
@@ -44,6 +49,7 @@ def prepare(
     with building(out) as work:
         for name in INGESTED:
             link_or_copy(ingested / name, work / name)
+            check_file(work / name)
         with open_engine(work, config.memory, config.threads) as engine:
             engine.parquet("interactions", work / "interactions.parquet")
             kept, rounds = keep(engine, config)

@@ -10,7 +10,7 @@ import pyarrow.parquet
 from pandera.errors import SchemaError, SchemaErrors
 
 from pipeline.errors import InputError
-from pipeline.files import read_json
+from pipeline.files import read_json, told_as_damaged
 
 INTERACTIONS = pyarrow.schema(
     [
@@ -112,7 +112,7 @@ def check_file(path: Path) -> None:
 
     Errors: InputError that names the file, the check and the first rows that fail it.
     """
-    schema, lazy = CHECKS[path.name], pl.scan_parquet(path)
+    schema, lazy = CHECKS[path.name], pl.scan_parquet(path, glob=False)
     try:
         extremes = _extremes(path) if path.name in BY_EXTREMES else None
         if extremes is not None:
@@ -123,7 +123,7 @@ def check_file(path: Path) -> None:
             schema.validate(lazy.slice(start, BATCH_ROWS).collect(), lazy=True)
     except (SchemaError, SchemaErrors) as exc:
         raise InputError(f"{path}: {_told(exc)}; make the folder again") from exc
-    except (pl.exceptions.PolarsError, OSError) as exc:
+    except (pl.exceptions.PolarsError, pyarrow.ArrowException, OSError) as exc:
         raise InputError(f"{path}: cannot be read ({exc}); make the folder again") from exc
 
 
@@ -134,7 +134,7 @@ def _extremes(path: Path) -> pl.DataFrame | None:
     a row; None where it has not.
     """
     footer = pyarrow.parquet.read_metadata(path)
-    types = pl.read_parquet_schema(path)
+    types = pl.scan_parquet(path, glob=False).collect_schema()
     rows: list[dict[str, Any]] = []
     for group in range(footer.num_row_groups):
         least, greatest, empty = {}, {}, {}
@@ -158,10 +158,9 @@ def validate(prepared: Path) -> None:
     for name in CHECKS:
         if name not in OPTIONAL or (prepared / name).exists():
             check_file(prepared / name)
-    rules = read_json(prepared / "passport.json")["protocol"]
-    users = pl.read_parquet(prepared / "users.parquet")
-    items = pl.read_parquet(prepared / "items.parquet")
-    sequences = pl.read_parquet(prepared / "sequences.parquet")
+    users = pl.read_parquet(prepared / "users.parquet", glob=False)
+    items = pl.read_parquet(prepared / "items.parquet", glob=False)
+    sequences = pl.read_parquet(prepared / "sequences.parquet", glob=False)
     _check_dense(prepared / "users.parquet", users["user_id"])
     _check_dense(prepared / "items.parquet", items["item_id"])
     _check_dense(prepared / "sequences.parquet", sequences["user_id"])
@@ -170,9 +169,11 @@ def validate(prepared: Path) -> None:
         "as many sequences as users",
         users.join(sequences, on="user_id", how="anti"),
     )
-    _check_sequences(prepared / "sequences.parquet", items, sequences, rules)
-    if (prepared / "neighbours.parquet").exists():
-        _check_neighbours(prepared, items, sequences, rules["split"])
+    with told_as_damaged(prepared / "passport.json", pl.exceptions.PolarsError):
+        rules = read_json(prepared / "passport.json")["protocol"]
+        _check_sequences(prepared / "sequences.parquet", items, sequences, rules)
+        if (prepared / "neighbours.parquet").exists():
+            _check_neighbours(prepared, items, sequences, rules["split"])
 
 
 def _check_sequences(
@@ -203,7 +204,7 @@ def _check_neighbours(
 ) -> None:
     """Check that neighbours are known, never the item itself, ranked, and of the training part."""
     path = prepared / "neighbours.parquet"
-    neighbours = pl.read_parquet(path)
+    neighbours = pl.read_parquet(path, glob=False)
     known = items["item_id"].implode()
     _none(path, "only known items", neighbours.filter(~pl.col("item_id").is_in(known)))
     _none(path, "only known neighbours", neighbours.filter(~pl.col("neighbour_id").is_in(known)))

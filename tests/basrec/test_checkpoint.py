@@ -132,3 +132,10 @@ def test_a_kill_while_one_is_written_leaves_the_last(
     assert epoch_of(load_checkpoint(path, "key")) == 3
     assert {file.name for file in path.parent.iterdir()} == {path.name, BEFORE, left.name}
     assert not caplog.records  # nothing was damaged
+
+
+@pytest.mark.parametrize("part", [{"stopping": {"a": 1}}, {}, {"stopping": None}, [], None])
+def test_other_content_under_a_checksum_that_fits_is_damaged_too(path: Path, part: Any) -> None:
+    torch.save({"key": "key", "progress": part, "model": {}, "optimiser": {}}, path)
+    path.write_bytes(path.read_bytes() + bytes.fromhex(digest_file(path)))
+    assert epoch_of(load_checkpoint(path, "key")) == 1  # the one before

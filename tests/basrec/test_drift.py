@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from basrec.drift import drift_of
 from tests.basrec.pages import Tags
 
@@ -56,3 +58,18 @@ def test_damaged_lines_and_missing_metrics_are_left_out() -> None:
 def test_a_long_history_is_bounded() -> None:
     drift = drift_of([night(1 + n % 28) for n in range(1000)])
     assert drift is not None and drift["num_drawn"] == 365 and len(drift["rows"]) == 14
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"metrics": {"base": "x"}}, {"metrics": {"base": {"NDCG@10": [1]}}}),
+        *({"users": 10**400}, {"rejected": "3"}, {"metrics": []}),
+    ],
+    ids=lambda change: str(change)[:40],
+)
+def test_a_night_of_other_values_is_left_out(change: dict[str, Any]) -> None:
+    counts = {"users": 1, "items": 1, "interactions": 1, "raw_rows": 1, "rejected": 0}
+    night = {"time": "2026-01-01", "metrics": {"base": {"NDCG@10": 0.1}}, **counts}
+    told = drift_of([night, night, night | change])
+    assert told and told["num_drawn"] == 2

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from basrec.files import write_whole
+import pytest
+
+from basrec.files import read_yaml, write_whole
 from basrec.run_folder import open_work_folder
 
 
@@ -24,3 +26,20 @@ def test_a_run_that_goes_on_clears_half_written_files_away(tmp_path: Path) -> No
         (work / name).write_text("x")
     open_work_folder(tmp_path / "run", resume=True)
     assert [path.name for path in work.iterdir()] == ["checkpoint.pt"]
+
+
+def test_yaml_of_ours_has_no_aliases_and_whatever_is_wrong_is_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("a: [1, {b: x}]\n")
+    assert read_yaml(path) == {"a": [1, {"b": "x"}]}
+    for text in (
+        "a: &x [1]\nb: *x\n",
+        "[" * 5000,
+        "!!int x",
+        "a: 2019-02-30",
+        "\0",
+        "!!timestamp x",
+    ):
+        path.write_text(text)
+        with pytest.raises(ValueError):
+            read_yaml(path)

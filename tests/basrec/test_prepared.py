@@ -52,3 +52,28 @@ def test_a_folder_that_is_not_one_is_an_error(
     spoil(tmp_path / "copy")
     with pytest.raises(InputError, match=told):
         read_prepared(tmp_path / "copy")
+
+
+def test_what_is_not_as_promised_is_refused_in_a_line(folder: Path, tmp_path: Path) -> None:
+    texts, numbers = pa.array(["a", "b"]), pa.array([1, None], pa.int32())
+    lists = pa.array([[1, None], [2]], pa.list_(pa.int32()))
+    wrong = {
+        "sequences.parquet": [
+            pa.table({"user_id": texts, "items": lists}),
+            pa.table({"user_id": pa.array([1, 2], pa.int32()), "items": lists}),
+            pa.table({"user_id": pa.array([1.5, 2.5]), "items": texts}),
+            pa.table({"items": lists}),
+        ],
+        "items.parquet": [pa.table({"item_id": numbers}), pa.table({"item_id": texts})],
+        "neighbours.parquet": [
+            pa.table({"item_id": [ids], "rank": [1], "neighbour_id": [ids]})
+            for ids in (0, -1, 41, 10**6, None, "a")
+        ],
+    }
+    for name, tables in wrong.items():
+        for number, table in enumerate(tables):
+            place = tmp_path / f"{name}-{number}"
+            shutil.copytree(folder, place)
+            pq.write_table(table, place / name)
+            with pytest.raises(InputError, match=name):
+                read_prepared(place)

@@ -123,7 +123,7 @@ def found(data: Path, **options: float) -> dict[str, str]:
 
 
 def gc(data: Path, *options: str) -> str:
-    shown = CliRunner(env={"COLUMNS": "500"}).invoke(app, ["gc", "--data", str(data), *options])
+    shown = CliRunner().invoke(app, ["gc", "--data", str(data), *options])
     assert shown.exit_code == 0, shown.exception
     return shown.output
 
@@ -206,3 +206,11 @@ def test_a_folder_whose_owner_lives_stays(data: Path) -> None:
 def test_no_data_folder_is_an_error(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["gc", "--data", str(tmp_path / "none")])
     assert isinstance(shown.exception, InputError)
+
+
+def test_results_that_name_no_path_are_told(tmp_path: Path) -> None:
+    place = tmp_path / "sweeps" / "x"
+    place.mkdir(parents=True)
+    (place / "results.csv").write_text("run,seed\nruns/\0/x,1\n")
+    with pytest.raises(InputError, match="cannot be read"):
+        find_garbage(tmp_path)

@@ -1,5 +1,6 @@
 """Publishing: every check, refusal, the same run twice, rollback, and kills at every step."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from flows.config import resolve
 from flows.folders import Folders
 from flows.garbage import find_garbage
 from flows.publish_config import PublishConfig
+from flows.publish_show import show_versions
 from flows.publishing import Published, Refused, publish
 from flows.versions import current, is_whole, read_publication, roll_back, versions
 from pipeline.errors import InputError
@@ -305,3 +307,19 @@ def test_a_kill_at_any_step_leaves_a_whole_version_current(
             break
         step += 1
     assert step > 20 and found == {"000001", "000002"}
+
+
+@pytest.mark.parametrize(
+    "told", [{"keep": [1], "run": 3, "at": []}, {"keep": "x"}, [], {"keep": -1}]
+)
+def test_a_publication_of_other_values_is_shown_and_cleaned_up(told: Any, tmp_path: Path) -> None:
+    version = tmp_path / "published" / "mine" / "000001"
+    version.mkdir(parents=True)
+    (version / "publication.json").write_text(json.dumps(told))
+    (version.parent / "refused" / "000002").mkdir(parents=True)
+    show_versions(tmp_path / "published", None)
+    assert find_garbage(tmp_path) == ([], 0)
+    (version / "run").mkdir()
+    (version / "run" / "metrics.json").write_text('{"test": {"HR@10": "much"}}')
+    with pytest.raises(InputError, match=r"metrics.json: not as promised"):
+        show_versions(tmp_path / "published", None)

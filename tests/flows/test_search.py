@@ -139,7 +139,7 @@ def test_a_space_is_read_dotted_or_nested() -> None:
     )
     assert space[ALPHA] == (0.2, 0.4)
     pairs, dropout = space["augmentation.pairs"], space["model.dropout"]
-    assert isinstance(pairs, Range) and pairs.steps() == (1, 2, 3)
+    assert isinstance(pairs, Range) and tuple(pairs.steps()) == (1, 2, 3)
     assert isinstance(dropout, Range) and dropout.steps() == (0.1, 0.2, 0.3)
     rate = space["train.learning_rate"]
     assert isinstance(rate, Range) and rate.log and rate.steps() == ()
@@ -169,6 +169,8 @@ def test_a_space_is_read_dotted_or_nested() -> None:
         ("space.augmentation.alpha={low: 0.1, high: 0.5}", "a grid needs choices, or a step"),
         ("space.augmentation.alpha={low: 0.1, high: 0.5, step: 0.3}", "does not lead from"),
         ("space.augmentation.alpha={low: 0, high: 1, log: true}", "log needs a low above 0"),
+        ("space.augmentation.alpha={low: 0, high: 1, step: 1e-9}", "more than 1,000,000 values"),
+        (f"space.train.batch_size={{low: 1, high: 1{'0' * 400}}}", "not told apart"),
         ("space.augmentation.rate.0=[1.2]", "should be less than 1"),
         ("space.data.min_count=[3]", "no key that space may hold"),
         ("settings.seed=3", "no key that settings may hold"),
@@ -435,7 +437,11 @@ def test_a_search_goes_on_with_more_trials_and_mends_its_journal(
     assert len(rows(longer)) == 4 and len(seen) == made + 2 + 1  # and the best is read once more
     alone = run(search.model_copy(update={"trials": 4}), tmp_path / "alone")
     assert told(alone) == told(longer)
-    journal.write_text("no journal\n" * 3)
+    whole = journal.read_text()
+    for text in (whole.replace('"op_code":4', '"op_code":99'), "no journal\n" * 3):
+        journal.write_text(text)
+        with pytest.raises(InputError, match="damaged"):
+            run(search, tmp_path)
     with pytest.raises(InputError, match="damaged"):
         run(search, tmp_path)
 
@@ -497,3 +503,7 @@ def test_the_command_and_every_key_are_documented() -> None:
     text = (ROOT / "docs" / "search.md").read_text()
     for key in (*all_keys(Search), *Range.model_fields):
         assert f"`{key}`" in text, key
+
+
+def test_a_wide_range_takes_no_memory() -> None:
+    assert len(Range(low=1, high=10**12).steps()) == 10**12

@@ -1,5 +1,6 @@
 """Downloads from a local server, whole, broken off and refused."""
 
+import hashlib
 import http.server
 import threading
 from collections.abc import Iterator
@@ -132,3 +133,11 @@ def test_every_dataset_says_where_it_comes_from() -> None:
         known = load_dataset(name)
         assert known.name == name
         assert known.source and known.licence and (known.url or known.terms)
+
+
+def test_another_digest_than_is_known_is_refused(address: str, tmp_path: Path) -> None:
+    own = hashlib.sha256(BODY).hexdigest()
+    with pytest.raises(InputError, match=f"SHA-256 {own}, {'0' * 64} was expected"):
+        download(dataset(f"{address}/x.gz", sha256="0" * 64), tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert download(dataset(f"{address}/x.gz", sha256=own), tmp_path).read_bytes() == BODY

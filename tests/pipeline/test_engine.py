@@ -27,3 +27,13 @@ def test_the_bytes_do_not_depend_on_how_rows_are_cut_into_batches(
         assert rows == [10, 10, 10, 5]
     assert len(set(told)) == 1
     assert engine.write_batches([], tmp_path / "none.parquet", schema) == 0
+
+
+def test_a_path_that_is_a_pattern_is_that_file_alone(tmp_path: Path) -> None:
+    for name in ("1", "[1]", "axb", "a*b"):
+        (tmp_path / name).mkdir()
+        pq.write_table(pa.table({"name": [name]}), tmp_path / name / "t.parquet")
+    with engine.open_engine(tmp_path, "512MB", 1) as opened:
+        for name in ("[1]", "a*b"):
+            opened.parquet("t", tmp_path / name / "t.parquet")
+            assert opened.connection.sql("from t").fetchall() == [(name,)]

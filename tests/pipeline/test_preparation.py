@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import engine as engine_module
@@ -371,3 +372,21 @@ def test_validation_names_what_is_wrong(
     with pytest.raises(InputError, match=told) as caught:
         validate(broken)
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["format", "bytes", "columns"])
+def test_a_damaged_ingested_folder_is_told(damage: str, tmp_path: Path, write_dump: Write) -> None:
+    config = DataConfig(memory="512MB", threads=1)
+    ingest([write_dump(dense_rows())], tmp_path / "in", config)
+    rows, manifest = tmp_path / "in" / "interactions.parquet", tmp_path / "in" / "manifest.json"
+    if damage == "format":
+        manifest.write_text(manifest.read_text().replace('"amazon_2014"', '"amazazon"'))
+    elif damage == "bytes":
+        told = bytearray(rows.read_bytes())
+        told[20:200] = bytes(180)
+        rows.write_bytes(told)
+    else:
+        pq.write_table(pq.read_table(rows).drop_columns(["row"]), rows)
+    with pytest.raises(InputError, match=r"damaged|cannot be read|failures"):
+        prepare(tmp_path / "in", tmp_path / "out", config, None)
+    assert not (tmp_path / "out").exists()
