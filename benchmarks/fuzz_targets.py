@@ -317,7 +317,7 @@ def lines_target(name: str) -> Target:
         engine = world.engine()
         engine.drop("fields", "json_lines", "csv_lines", "columns")  # of the input before
         list_files([file])
-        return [batch.num_rows for batch in _parsed(engine, _connect(engine, [file], config))]
+        return [batch.num_rows for batch in _parsed(engine, _connect(engine, [file], config)[0])]
 
     return fuzz
 
