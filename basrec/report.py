@@ -180,8 +180,7 @@ def command_of(prepared: Path, run: Path, config: TrainConfig) -> str:
     named = {"method": config.method, "preset": config.preset, "seed": config.seed}
     preset = flatten(TrainConfig.model_validate(PRESETS[config.preset] | named).model_dump())
     own = flatten(config.model_dump())
-    again = run.with_name(f"{run.name}-again")
-    parts = ["basrec", "train", str(_where_now(prepared, run)), "--out", str(again)]
+    parts = ["basrec", "train", str(_where_now(prepared, run)), "--out", str(anew(run))]
     for key, value in named.items():
         parts += [f"--{key}", str(value)]
     for key, value in own.items():
@@ -189,6 +188,11 @@ def command_of(prepared: Path, run: Path, config: TrainConfig) -> str:
             text = value if isinstance(value, str) else json.dumps(value)
             parts += ["--set", f"{key}={text}"]
     return shlex.join(parts)
+
+
+def anew(run: Path) -> Path:
+    """Give the place, beside a run, in which its command trains it anew."""
+    return run.with_name(f"{run.name}-again")
 
 
 def _where_now(prepared: Path, run: Path) -> Path:

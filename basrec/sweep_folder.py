@@ -218,9 +218,14 @@ def _numbers(row: dict[str, Any]) -> dict[str, float]:
     return there
 
 
+def data_of(folder: Path) -> Path:
+    """Give the data folder of a sweep's folder: two above it."""
+    return folder.resolve().parent.parent
+
+
 def _run_of(folder: Path, told: str | None) -> Path | None:
-    """Find a cell's run folder, named from the data folder: two above the sweep's."""
+    """Find a cell's run folder, named from the data folder."""
     if not told:
         return None
-    place = folder.resolve().parent.parent / told
+    place = data_of(folder) / told
     return place if (place / "config.yaml").is_file() else None

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from basrec.evaluation import read_metrics
 from basrec.files import write_json, write_whole
+from basrec.report import anew
 from basrec.results import METRICS
 from flows.search_config import Search, set_arguments
 from flows.search_space import Point
@@ -101,8 +102,7 @@ def write_best(
 
 def command(search: Search, prepared: Path, point: Point, run: Run) -> str:
     """Give the command that trains a run anew, beside where the search has put it."""
-    again = run.folder.with_name(f"{run.folder.name}-again")
-    words = ["basrec", "train", str(prepared), "--out", str(again)]
+    words = ["basrec", "train", str(prepared), "--out", str(anew(run.folder))]
     words += ["--method", search.method, "--backbone", search.backbone, "--seed", str(run.seed)]
     words += ["--preset", search.preset] if search.preset else []
     words += ["--dataset", search.dataset] if search.dataset else []

@@ -154,7 +154,7 @@ def report(
     from basrec.experiment_page import write_experiment_report
     from basrec.report import write_report
     from basrec.stated import EXPERIMENT
-    from basrec.sweep_folder import is_sweep
+    from basrec.sweep_folder import data_of, is_sweep
     from pipeline.datasets import configs_folder
     from pipeline.errors import InputError
 
@@ -164,7 +164,7 @@ def report(
     if sweeps:
         published = configs_folder() / "published"
         words = ["basrec", "sweep", str(sweeps[0] / EXPERIMENT)]
-        data = sweeps[0].resolve().parent.parent
+        data = data_of(sweeps[0])
         if data != Path("data").resolve() and (data / "runs").is_dir():
             words += ["--data", str(data)]
         typer.echo(write_experiment_report(sweeps[0], published, out, shlex.join(words)))
