@@ -1,5 +1,6 @@
 """What a sweep's experiment.yaml states of its grid; older sweeps may leave out what they like."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,6 +51,19 @@ class Stated(BaseModel):
     def shown(self) -> list[str]:
         """Give the metrics that tables show."""
         return [name for name in self.metrics if name in METRICS] or list(PRINTED)
+
+
+def compared_with(variant: str, baseline: str, kinds: Mapping[str, tuple[str, str]]) -> str:
+    """Give what a variant is compared with: the baseline, or its like in the variant's preset.
+
+    Presets may judge by other rules, so that only within one are metrics comparable. `kinds` are
+    method and preset by variant.
+    """
+    method, preset = kinds[baseline][0], kinds[variant][1]
+    if preset == kinds[baseline][1]:
+        return baseline
+    likes = (name for name, kind in kinds.items() if kind == (method, preset))
+    return next(likes, baseline)
 
 
 def read_stated(path: Path) -> Stated:

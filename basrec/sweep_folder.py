@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from basrec.errors import InputError
 from basrec.report import damage_of
 from basrec.results import CELL, METRICS, RESULTS, Beside, read_beside
-from basrec.stated import EXPERIMENT, Stated, StatedVariant, read_stated
+from basrec.stated import EXPERIMENT, Stated, StatedVariant, compared_with, read_stated
 
 TABLES = ("results.parquet", "results.csv")
 """The results; either will do, as where a folder was committed without what is binary."""
@@ -92,14 +92,9 @@ class Sweep:
         return [(d, b, v) for d in self.datasets for b in self.backbones for v in self.variants]
 
     def base_of(self, variant: str) -> str:
-        """Give what a variant is compared with: the baseline, or its like in the variant's preset.
-
-        Presets may judge by other rules, so that only within one are metrics comparable.
-        """
-        base, own = self.kinds[self.baseline], self.kinds[variant].preset
-        like = (base.method, own)
-        likes = [name for name, kind in self.kinds.items() if (kind.method, kind.preset) == like]
-        return likes[0] if own != base.preset and likes else self.baseline
+        """Give what a variant is compared with."""
+        kinds = {name: (kind.method, kind.preset) for name, kind in self.kinds.items()}
+        return compared_with(variant, self.baseline, kinds)
 
     def done(self, group: Group) -> list[Cell]:
         """Give the finished cells of a group, by seed."""

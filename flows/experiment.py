@@ -11,6 +11,7 @@ import basrec.errors
 from basrec.config import TrainConfig
 from basrec.job import check_config
 from basrec.results import METRICS
+from basrec.stated import compared_with
 from flows.config import TRAIN_KEYS, RunConfig, Values, build, merge, read_yaml, resolve_values
 from flows.folders import Folders
 from flows.published_tables import check_published
@@ -99,16 +100,9 @@ class Experiment(BaseModel):
         return self
 
     def base_of(self, label: str) -> str:
-        """Give what a variant is compared with: the baseline, or its like in the variant's preset.
-
-        The rule is that of the report's pages, `basrec.sweep_folder.Sweep.base_of`.
-        """
-        method, preset = self.variants[self.baseline].method, self.variants[label].preset
-        if preset == self.variants[self.baseline].preset:
-            return self.baseline
+        """Give what a variant is compared with."""
         kinds = {name: (each.method, each.preset) for name, each in self.variants.items()}
-        likes = (name for name, kind in kinds.items() if kind == (method, preset))
-        return next(likes, self.baseline)
+        return compared_with(label, self.baseline, kinds)
 
 
 @dataclass(frozen=True)
