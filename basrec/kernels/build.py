@@ -92,7 +92,7 @@ def _run(command: list[str]) -> None:
 
 
 def _wide() -> tuple[str, ...]:
-    """Ask for the widest vectors, which the compiler avoids by itself."""
+    """Ask for the widest vectors that there are, which the compiler avoids by itself."""
     return ("-mprefer-vector-width=512",) if platform.machine() == "x86_64" else ()
 
 

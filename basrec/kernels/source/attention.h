@@ -37,9 +37,9 @@ struct Attention {
     Dropout dropout;
     std::vector<float> turned, scores, other;
 
-    // `size` is that of one head; `longest` the longest sequence.
+    // `size` is that of one head; `longest` the longest sequence. Dropped columns are told by the stride.
     Attention(int64_t heads, int64_t size, int64_t longest, Dropout dropout)
-        : heads(heads), size(size), longest(longest), stride((longest + WIDTH - 1) / WIDTH * WIDTH),
+        : heads(heads), size(size), longest(longest), stride((longest + WIDEST - 1) / WIDEST * WIDEST),
           scale(1.0f / std::sqrt(static_cast<float>(size))), dropout(dropout),
           turned(size * stride), scores(longest * stride), other(longest * stride) {}
 

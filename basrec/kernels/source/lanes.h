@@ -1,4 +1,4 @@
-// Sixteen numbers at once, and random numbers by counter.
+// As many numbers at once as a processor's vector holds, and random numbers by counter.
 #pragma once
 
 #include <algorithm>
@@ -6,12 +6,25 @@
 #include <cstdint>
 #include <cstring>
 
-// Sixteen numbers at once; the compiler splits them where the processor's vectors are shorter.
-constexpr int64_t WIDTH = 16;
+#ifdef __FMA__
+#include <immintrin.h>
+#endif
+
+// Numbers in a vector, and the tile of a product whose sums stay in registers: rows, and vectors of
+// columns. Vectors wider than the processor's, or more than it has registers, cost a factor of five.
+#ifdef __AVX512F__
+#define STEPS_OF_LANES {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+constexpr int64_t WIDTH = 16, TILE_ROWS = 4, TILE_COLUMNS = 4; // 32 registers
+#else
+#define STEPS_OF_LANES {0, 1, 2, 3, 4, 5, 6, 7}
+constexpr int64_t WIDTH = 8, TILE_ROWS = 6, TILE_COLUMNS = 2; // 16 registers
+#endif
+// The most numbers in a vector on any machine: what is laid out by it is the same on all.
+constexpr int64_t WIDEST = 16;
 typedef float Lanes __attribute__((vector_size(4 * WIDTH)));
 typedef int32_t Whole __attribute__((vector_size(4 * WIDTH)));
 typedef uint32_t Bits __attribute__((vector_size(4 * WIDTH)));
-constexpr Whole STEPS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+constexpr Whole STEPS = STEPS_OF_LANES;
 
 inline Lanes every(float value) { return Lanes{} + value; }
 
@@ -22,6 +35,20 @@ inline Lanes load(const float *from) {
 }
 
 inline void store(float *to, Lanes lanes) { std::memcpy(to, &lanes, sizeof lanes); }
+
+// a b + c, rounded once where the processor can. Said outright, since compilers take both ways in
+// turns, and then equal sums differ.
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+#if defined(__AVX512F__)
+    return reinterpret_cast<Lanes>(_mm512_fmadd_ps(
+        reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(c)));
+#elif defined(__FMA__)
+    return reinterpret_cast<Lanes>(_mm256_fmadd_ps(
+        reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b), reinterpret_cast<__m256>(c)));
+#else
+    return a * b + c;
+#endif
+}
 
 inline float total(Lanes lanes) {
     float sum = 0.0f;

@@ -10,13 +10,13 @@ inline void accumulate(int64_t k, const float *const *rows, int64_t step, const 
                        int64_t b_row, Lanes (&sums)[Rows][Columns]) {
     for (int64_t x = 0; x < k; x++) {
         Lanes line[Columns];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int y = 0; y < Columns; y++) line[y] = load(b + x * b_row + y * WIDTH);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int r = 0; r < Rows; r++) {
             const Lanes value = every(rows[r][x * step]);
-#pragma GCC unroll 4
-            for (int y = 0; y < Columns; y++) sums[r][y] += value * line[y];
+#pragma GCC unroll 8
+            for (int y = 0; y < Columns; y++) sums[r][y] = multiply_add(value, line[y], sums[r][y]);
         }
     }
 }
@@ -30,37 +30,35 @@ inline void multiply_tile(int64_t k, const float *a, int64_t a_row, int64_t a_co
                           int64_t b_row, float *c, int64_t c_row, const float *row) {
     const float *rows[Rows];
     Lanes sums[Rows][Columns];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; r++) {
         rows[r] = a + r * a_row;
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int y = 0; y < Columns; y++)
             sums[r][y] = start == Start::nothing ? every(0.0f)
                          : start == Start::row   ? load(row + y * WIDTH)
                                                  : load(c + r * c_row + y * WIDTH);
     }
     accumulate<Rows, Columns>(k, rows, a_column, b, b_row, sums);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; r++)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int y = 0; y < Columns; y++) store(c + r * c_row + y * WIDTH, sums[r][y]);
 }
 
-template <int Columns, Start start>
+// All rows of it, tiles of fewer rows where some are left.
+template <int Columns, Start start, int Rows = TILE_ROWS>
 inline void multiply_columns(int64_t m, int64_t k, const float *a, int64_t a_row, int64_t a_column,
                              const float *b, int64_t b_row, float *c, int64_t c_row,
                              const float *row) {
     int64_t i = 0;
-    for (; i + 4 <= m; i += 4)
-        multiply_tile<4, Columns, start>(k, a + i * a_row, a_row, a_column, b, b_row, c + i * c_row,
-                                         c_row, row);
-    a += i * a_row, c += i * c_row;
-    if (m - i == 3)
-        multiply_tile<3, Columns, start>(k, a, a_row, a_column, b, b_row, c, c_row, row);
-    else if (m - i == 2)
-        multiply_tile<2, Columns, start>(k, a, a_row, a_column, b, b_row, c, c_row, row);
-    else if (m - i == 1)
-        multiply_tile<1, Columns, start>(k, a, a_row, a_column, b, b_row, c, c_row, row);
+    for (; i + Rows <= m; i += Rows)
+        multiply_tile<Rows, Columns, start>(k, a + i * a_row, a_row, a_column, b, b_row,
+                                            c + i * c_row, c_row, row);
+    if constexpr (Rows > 1)
+        if (i < m)
+            multiply_columns<Columns, start, Rows - 1>(m - i, k, a + i * a_row, a_row, a_column, b,
+                                                       b_row, c + i * c_row, c_row, row);
 }
 
 // c(m, w) = a(m, k) b(k, w) + start; rows of b and c are contiguous, a has any strides.
@@ -69,8 +67,9 @@ inline void multiply(int64_t m, int64_t k, int64_t w, const float *a, int64_t a_
                      const float *b, int64_t b_row, float *c, int64_t c_row,
                      const float *row = nullptr) {
     int64_t j = 0;
-    for (; j + 4 * WIDTH <= w; j += 4 * WIDTH)
-        multiply_columns<4, start>(m, k, a, a_row, a_column, b + j, b_row, c + j, c_row, row + j);
+    if constexpr (TILE_COLUMNS >= 4)
+        for (; j + 4 * WIDTH <= w; j += 4 * WIDTH)
+            multiply_columns<4, start>(m, k, a, a_row, a_column, b + j, b_row, c + j, c_row, row + j);
     for (; j + 2 * WIDTH <= w; j += 2 * WIDTH)
         multiply_columns<2, start>(m, k, a, a_row, a_column, b + j, b_row, c + j, c_row, row + j);
     for (; j + WIDTH <= w; j += WIDTH)

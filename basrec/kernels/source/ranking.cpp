@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr int64_t COLUMNS = 4, PANEL = COLUMNS * WIDTH, ROWS = 4;
+constexpr int64_t COLUMNS = TILE_COLUMNS, PANEL = COLUMNS * WIDTH, ROWS = TILE_ROWS;
 
 // Go through all rows [first, last) and panels; work(row, item of the first lane, scores) is called
 // for each row and panel, the panels in their order.
@@ -95,7 +95,7 @@ extern "C" void ranking_count(const float *vectors, const float *panels, int64_t
                        const Lanes limit = every(limits[row]);
                        Whole over = {}, level = {}; // a true comparison is -1
                        const bool whole = item + PANEL <= items;
-#pragma GCC unroll 4
+#pragma GCC unroll 8
                        for (int64_t y = 0; y < COLUMNS; y++) {
                            Whole greater = sums[y] > limit, equals = sums[y] == limit;
                            if (!whole) {
@@ -128,9 +128,10 @@ extern "C" void ranking_top(const float *vectors, const float *panels, int64_t r
                    [&](int64_t row, int64_t item, const Lanes(&sums)[COLUMNS]) {
                        Best &own = best[row - first];
                        const Lanes least = every(own.least());
-                       if (!any((sums[0] > least) | (sums[1] > least) | (sums[2] > least) |
-                                (sums[3] > least)))
-                           return;
+                       Whole better = {};
+#pragma GCC unroll 8
+                       for (int64_t y = 0; y < COLUMNS; y++) better |= sums[y] > least;
+                       if (!any(better)) return;
                        for (int64_t y = 0; y < std::min(PANEL, items - item); y++) {
                            const float score = sums[y / WIDTH][y % WIDTH];
                            if (score > own.least() &&
