@@ -19,9 +19,14 @@ Program = subprocess.Popen[str]
 
 @contextmanager
 def program(kind: str, *options: str, output: IO[str] | None = None) -> Iterator[Program]:
-    """Run `prefect KIND start`, and end it at the end; further signals do not break that off."""
+    """Run `prefect KIND start`, and end it at the end; further signals do not break that off.
+
+    Where this process is killed, the program ends too.
+    """
+    start = ["prefect", "--no-prompt", kind, "start"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "prefect", "--no-prompt", kind, "start", *options],
+        [sys.executable, "-m", "flows.supervised", *start, *options],
+        stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT if output else None,
         text=True,

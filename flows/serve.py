@@ -15,6 +15,7 @@ import httpx
 import yaml
 
 from flows.errors import end_on_sigterm
+from flows.left_runs import mark_as_crashed
 from flows.lock import Held, alone
 from flows.programs import END_SECONDS, program, wait_until, watch
 from flows.progress import errors
@@ -47,6 +48,7 @@ def serve(data: Path, port: int, jobs: int, redeploy: bool) -> None:
         names = f"the server (see {log.name})", "the worker"
         with program("server", *listens, output=log) as server:
             wait_until(lambda: _answers(f"{address}/api/health"), names[0], server)
+            _tell_of_left_runs(f"{address}/api")
             with program("worker", *takes) as worker:
                 pool = f"{address}/api/work_pools/{POOL}"
                 wait_until(lambda: _answers(pool), names[1], worker)
@@ -96,6 +98,15 @@ def _set_environment(home: Path, api: str) -> None:
         "PREFECT_API_URL": api,
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     }
+
+
+def _tell_of_left_runs(api: str) -> None:
+    try:
+        count = mark_as_crashed(api, POOL)
+    except httpx.HTTPError as exc:
+        raise MachineError(f"the server does not answer as it should: {exc}") from exc
+    if count:
+        errors.print(f"{count} runs of before that nothing runs any more: marked as crashed")
 
 
 def _answers(address: str) -> bool:

@@ -1,9 +1,16 @@
-"""A process that ends when the one that started it does, however that is: by a kill too."""
+"""A process that ends when the one that started it does, however that is: by a kill too.
+
+`python -m flows.supervised MODULE ARGUMENTS` runs another module so.
+"""
 
 import os
+import runpy
 import signal
+import sys
 import threading
 import time
+
+GRACE_SECONDS = 20.0
 
 
 def end_with_parent(grace_seconds: float) -> None:
@@ -20,3 +27,9 @@ def _wait(grace_seconds: float) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(grace_seconds)
     os._exit(130)
+
+
+if __name__ == "__main__":
+    end_with_parent(GRACE_SECONDS)
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -166,7 +166,8 @@ def test_a_cron_schedule_and_one_of_seconds_fire(served: Serving) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")
-def test_sigterm_ends_all_and_the_next_start_finds_it_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_end_leaves_nothing_and_the_next_start_finds_all(tmp_path: Path, number: int) -> None:
     data = tmp_path / "data"
     long = SMALL | {"train": {"stage1": {"epochs": 100_000, "patience": 100_000}}}
     with serving(data) as first:
@@ -175,10 +176,13 @@ def test_sigterm_ends_all_and_the_next_start_finds_it_again(tmp_path: Path) -> N
         first.ask(f"/deployments/{nightly}/create_flow_run", order)
         assert until(lambda: list(data.glob("runs/sample/*.partial/*")), 120)
         assert any("prefect.engine" in command for command in left_running(data))
-        first.process.send_signal(signal.SIGTERM)
-        assert first.process.wait(timeout=90) == 0
-        assert left_running(data) == []
+        first.process.send_signal(number)
+        assert first.process.wait(timeout=90) == (0 if number == signal.SIGTERM else -number)
+        assert number == signal.SIGKILL or left_running(data) == []
+        assert until(lambda: not left_running(data), 60), left_running(data)
     with serving(data) as second:
         (run,) = [run for run in second.runs(nightly) if run["start_time"]]
         assert run["state_name"] == "Crashed"
+        under_way = {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
+        assert second.ask("/flow_runs/filter", {"flow_runs": under_way}) == []
         assert "7 deployments, 0 of them new" in (tmp_path / "data.txt").read_text()
