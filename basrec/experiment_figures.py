@@ -1,10 +1,12 @@
 """Figures of a sweep: learning curves, what the augmentation does over time, sensitivity."""
 
 from collections.abc import Callable, Sequence
+from colorsys import hls_to_rgb
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 
 from basrec.figures import COLOURS, INK, History, label_axes, new_figure, plain_name, svg_of
@@ -235,8 +237,12 @@ def sensitivity_legend(curves: Sequence[Curve]) -> list[tuple[str, str]]:
 
 
 def colour_of(place: int) -> str:
-    """Give the colour of a line by its place."""
-    return PALETTE[place % len(PALETTE)]
+    """Give the colour of a line by its place; no two lines share one."""
+    if place < len(PALETTE):
+        return PALETTE[place]
+    # Steps of the golden ratio spread any number of hues; lightness for light and dark pages.
+    hue = (place - len(PALETTE)) * 0.618034 % 1
+    return to_hex(hls_to_rgb(hue, 0.45, 0.45))
 
 
 def colours_of(sweep: Sweep) -> dict[str, str]:

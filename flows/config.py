@@ -133,6 +133,8 @@ def explain(exc: ValidationError, model: type[BaseModel]) -> str:
         near = difflib.get_close_matches(key, all_keys(model), n=1, cutoff=0.5)
         advice = f"did you mean {near[0]!r}?" if near else "see docs/configuration.md"
         return f"config key {key!r} is not known; {advice}"
+    if first["type"] == "missing":  # its input is all that is around it
+        return f"config key {key!r} is missing"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error" and isinstance(first["input"], dict):  # of several keys
         return f"config{' ' + repr(key) if path else ''}: {message}"

@@ -30,8 +30,10 @@ def _under_way(client: httpx.Client, runs: dict[str, Any], others: dict[str, Any
     """Give the ids of the runs that a filter finds; the server gives them by pages."""
     only = {"flow_runs": runs | {"state": {"type": {"any_": UNDER_WAY}}}} | others
     found: list[str] = []
-    while page := client.post(
-        "/flow_runs/filter", json=only | {"offset": len(found)}
-    ).raise_for_status().json():
+    while (
+        page := client.post("/flow_runs/filter", json=only | {"offset": len(found)})
+        .raise_for_status()
+        .json()
+    ):
         found += [one["id"] for one in page]
     return found

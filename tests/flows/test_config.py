@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from basrec.presets import PRESETS
-from flows.config import RunConfig, all_keys, merge, parse_overrides, resolve
+from flows.config import RunConfig, all_keys, build, merge, parse_overrides, resolve
 from flows.run import training_config
+from flows.search_config import Search
 from pipeline.datasets import known_datasets, load_dataset
 from pipeline.errors import InputError
 
@@ -132,3 +133,8 @@ def test_every_key_of_training_can_be_set() -> None:
     assert resolve(None, "sample", ["kernels=plain"]).training.kernels == "plain"
     assert resolve(None, "sample", ["train.loss=ce"]).training.train.loss == "ce"
     assert training_config(None, None, {}, ["kernels=plain"]).kernels == "plain"
+
+
+def test_a_missing_key_is_named_without_all_that_is_around_it() -> None:
+    with pytest.raises(InputError, match=r"^config key 'space' is missing$"):
+        build(Search, {"name": "mine", "dataset": "sample"})
