@@ -14,7 +14,7 @@ def test_places_beyond_the_catalogue_are_refused(kernels: Kernels) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 64, 65])
 def test_a_score_by_itself_is_found_again_among_all(kernels: Kernels, size: int) -> None:
-    """Bit for bit, wherever row and item stand: a target that equals nothing would rank too high."""
+    """Bit for bit, wherever both stand: a target that equals nothing would rank too high."""
     draw = torch.Generator().manual_seed(1)
     table, vectors = (torch.randn(count, size, generator=draw) for count in (101, 103))
     row = torch.arange(103).repeat_interleave(101)
