@@ -86,9 +86,8 @@ def save_checkpoint(
     try:
         write_whole(path, write, path.with_name(BEFORE))
     except RuntimeError as exc:  # torch.save's way to say that the disk is full
-        told = " ".join(str(exc).split())
         raise MachineError(
-            f"{path}: the checkpoint could not be written; is the disk full? ({told})"
+            f"{path}: the checkpoint could not be written; is the disk full?"
         ) from exc
 
 

@@ -117,6 +117,8 @@ def one_line(exc: Any) -> str:
         command = exc.ctx.command_path if exc.ctx else "basrec"
         told = " ".join(exc.format_message().split())
         return f"{told} (see '{command} --help')" if told else ""  # then the help was shown
+    if isinstance(exc, SystemExit):
+        return f"the process left with exit code {exc.code}"
     if isinstance(exc, RecursionError):
         return "a file that was to be read is nested too deeply; is it what its name says?"
     if isinstance(exc, OSError) and exc.filename:

@@ -20,7 +20,8 @@ def mark_as_crashed(api: str, pool: str) -> int:
         count = len(marking := _under_way(client, {}, pools))
         while marking:
             for one in marking:
-                order = {"state": state, "force": True}
+                # Not forced, or the run's place among those at once would not be free again.
+                order = {"state": state}
                 client.post(f"/flow_runs/{one}/set_state", json=order).raise_for_status()
             marking = _under_way(client, {"parent_flow_run_id": {"any_": marking}}, {})
     return count

@@ -57,7 +57,8 @@ class Night:
             told |= {"outcome": _outcome(exc), "error": one_line(exc)}
             raise
         else:
-            self.failed_stage = None
+            # A refusal is told by what the stage gives, and raised by the flow.
+            self.failed_stage = name if told.get("outcome") == "failed" else None
         finally:
             line = {"time": _now(), "run": self.run, "flow": self.flow, "stage": name, **about}
             told.setdefault("outcome", "done")
@@ -141,9 +142,8 @@ def log_of(data: Path, name: str) -> Path:
 
 def _outcome(exc: BaseException) -> str:
     """Tell a failure from a run that was asked to end (Ctrl-C, SIGTERM, Prefect's cancel)."""
-    if isinstance(exc, Exception) and not was_interrupted(exc):
-        return "failed"
-    return "cancelled"
+    is_failure = isinstance(exc, (Exception, SystemExit)) and not was_interrupted(exc)
+    return "failed" if is_failure else "cancelled"
 
 
 def _now() -> str:

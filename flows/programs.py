@@ -14,14 +14,21 @@ from pipeline.errors import MachineError
 START_SECONDS = 180.0
 END_SECONDS = 20.0
 POLL_SECONDS = 0.2
+LOOK_SECONDS = 2.0
+"""So often is looked at what runs below a program, which nobody can tell once it is dead."""
 Program = subprocess.Popen[str]
+
+
+class Ended(MachineError):
+    """A program ended by itself."""
 
 
 @contextmanager
 def program(kind: str, *options: str, output: IO[str] | None = None) -> Iterator[Program]:
     """Run `prefect KIND start`, and end it at the end; further signals do not break that off.
 
-    Where this process is killed, the program ends too.
+    Where this process is killed, the program ends too. One that has ended by itself may be
+    followed by another.
     """
     start = ["prefect", "--no-prompt", kind, "start"]
     child = subprocess.Popen(
@@ -35,8 +42,9 @@ def program(kind: str, *options: str, output: IO[str] | None = None) -> Iterator
     try:
         yield child
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        if child.poll() is None:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
         _end(child)
 
 
@@ -57,12 +65,18 @@ def wait_until(is_ready: Callable[[], bool], name: str, child: Program) -> None:
 def watch(programs: Mapping[str, Program]) -> None:
     """Wait for an interrupt.
 
-    Errors: MachineError where a program ends by itself.
+    Errors: Ended where a program ends by itself; what it had started is killed.
     """
+    below: dict[str, list[int]] = {}
+    looked = -LOOK_SECONDS
     while True:
         for name, child in programs.items():
             if child.poll() is not None:
-                raise MachineError(f"{name} ended by itself, with code {child.returncode}")
+                _kill(below.get(name, []))
+                raise Ended(f"{name} ended by itself, with code {child.returncode}")
+        if time.monotonic() - looked >= LOOK_SECONDS:
+            parents, looked = _parents(), time.monotonic()
+            below = {name: _below(child, parents) for name, child in programs.items()}
         time.sleep(POLL_SECONDS)
 
 
@@ -72,9 +86,7 @@ def _end(child: Program) -> None:
     A worker kills its runs at once. Asked before it, they tell the server that they were ended.
     """
     parents = _parents()
-    below = [child.pid]  # and all that is below it
-    for parent in below:
-        below += [pid for pid, above in parents.items() if above == parent]
+    below = _below(child, parents)
     deadline = time.monotonic() + END_SECONDS
     started = [pid for pid in below if parents.get(pid) == child.pid]
     for asked in (started, [child.pid]):
@@ -83,9 +95,21 @@ def _end(child: Program) -> None:
         last = asked is not started
         while time.monotonic() < deadline and _are_alive(below if last else asked, child):
             time.sleep(POLL_SECONDS)
-    for pid in _parents().keys() & set(below):
-        _signal(pid, signal.SIGKILL)
+    _kill(below)
     child.wait()
+
+
+def _below(child: Program, parents: Mapping[int, int]) -> list[int]:
+    """List a program and all that is below it."""
+    below = [child.pid]
+    for parent in below:
+        below += [pid for pid, above in parents.items() if above == parent]
+    return below
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in _parents().keys() & set(pids):
+        _signal(pid, signal.SIGKILL)
 
 
 def _are_alive(pids: list[int], child: Program) -> bool:

@@ -46,7 +46,8 @@ def publish(
         show_versions(data / "published", target)
         return
     if target is None:
-        raise InputError("nothing to publish: name a DATASET or a CONFIG file (or --list)")
+        what = "roll back" if rollback else "publish"
+        raise InputError(f"nothing to {what}: name a DATASET or a CONFIG file (or --list)")
     config = _config(target, set_ or [])
     published = data / "published" / config.name
     with working_on(config.name, data, config.lock.wait_seconds):

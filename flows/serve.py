@@ -6,7 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import yaml
 from flows.errors import end_on_sigterm
 from flows.left_runs import mark_as_crashed
 from flows.lock import Held, alone
-from flows.programs import END_SECONDS, program, wait_until, watch
+from flows.programs import END_SECONDS, Ended, Program, program, wait_until, watch
 from flows.progress import errors
 from flows.run import quieten_prefect
 from pipeline.datasets import configs_folder
@@ -25,6 +26,9 @@ from pipeline.errors import InputError, MachineError
 
 HOST = "127.0.0.1"
 POOL = "basrec"
+WORKER = "the worker"
+MOST_ENDS = 3
+"""A worker that is killed more often within an hour is not started again."""
 Deployments = list[dict[str, Any]]
 
 
@@ -39,25 +43,48 @@ def serve(data: Path, port: int, jobs: int, redeploy: bool) -> None:
         raise InputError("ps, which tells what runs, is missing; install it (Debian: procps)")
     _check_port(port)
     with _held(home), (home / "server.log").open("w") as log:
-        address = f"http://{HOST}:{port}"
-        _set_environment(home, f"{address}/api")
+        api = f"http://{HOST}:{port}/api"
+        _set_environment(home, api)
         end_on_sigterm(3 * END_SECONDS)  # as long as ending both may take
         signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
         listens = ("--host", HOST, "--port", str(port))
-        takes = ("--pool", POOL, "--type", "process", "--limit", str(jobs))
-        names = f"the server (see {log.name})", "the worker"
         with program("server", *listens, output=log) as server:
-            wait_until(lambda: _answers(f"{address}/api/health"), names[0], server)
-            _tell_of_left_runs(f"{address}/api")
-            with program("worker", *takes) as worker:
-                pool = f"{address}/api/work_pools/{POOL}"
-                wait_until(lambda: _answers(pool), names[1], worker)
-                _deploy(f"{address}/api", data, home, redeploy)
-                errors.print(f"serving on {address}, end with Ctrl-C", highlight=False)
-                try:
-                    watch(dict(zip(names, (server, worker), strict=True)))
-                except KeyboardInterrupt:  # the usual end
-                    errors.print("ending: the runs under way, the worker, the server")
+            name = f"the server (see {log.name})"
+            wait_until(lambda: _answers(f"{api}/health"), name, server)
+
+            def at_work() -> None:
+                _deploy(api, data, home, redeploy)
+                errors.print(f"serving on http://{HOST}:{port}, end with Ctrl-C", highlight=False)
+
+            _keep_worker(api, jobs, {name: server}, at_work)
+
+
+def _keep_worker(
+    api: str, jobs: int, others: dict[str, Program], at_work: Callable[[], None]
+) -> None:
+    """Keep a worker at work until an interrupt: one that is killed is followed by another.
+
+    Errors: Ended where it dies again and again, or one of the others does.
+    """
+    takes = ("--pool", POOL, "--type", "process", "--limit", str(jobs))
+    ends: list[float] = []
+    while True:
+        _tell_of_left_runs(api)
+        with program("worker", *takes) as worker:
+            wait_until(lambda: _answers(f"{api}/work_pools/{POOL}"), WORKER, worker)
+            if not ends:
+                at_work()
+            try:
+                watch({**others, WORKER: worker})
+            except KeyboardInterrupt:  # the usual end
+                errors.print("ending: the runs under way, the worker, the server")
+                return
+            except Ended as exc:
+                now = time.monotonic()
+                ends = [*(end for end in ends if end > now - 3600), now]
+                if worker.poll() is None or len(ends) > MOST_ENDS:
+                    raise
+                errors.print(f"{exc}; starting another", highlight=False)
 
 
 def read_deployments() -> Deployments:

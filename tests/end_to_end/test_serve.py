@@ -48,6 +48,10 @@ class Serving:
         """Remove a thing; false while its database is at work (503)."""
         return httpx.delete(f"{self.api}{path}", timeout=30).status_code in (204, 404)
 
+    def state(self, run: str) -> str:
+        told = httpx.get(f"{self.api}/flow_runs/{run}", timeout=30).raise_for_status()
+        return str(told.json()["state_name"])
+
     def runs(self, deployment: str) -> list[Any]:
         only = {"deployment_id": {"any_": [deployment]}}
         return list(self.ask("/flow_runs/filter", {"flow_runs": only}))
@@ -56,22 +60,22 @@ class Serving:
 @contextmanager
 def serving(data: Path) -> Iterator[Serving]:
     """Serve a folder with a small dump in it; give it when everything is deployed."""
-    port, told = free_port(), data.parent / f"{data.name}.txt"
+    port, log = free_port(), data.with_suffix(".txt")
     environment = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
     if not (data / "raw").exists():
         write_sample(data / "raw" / "sample" / "sample.json.gz", 4000)
-    with told.open("w") as log:
+    with log.open("w") as output:
         process = subprocess.Popen(
             [*BASREC, "serve", "--data", str(data), "--port", str(port)],
             cwd=data.parent,
             env=environment,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
         )
     try:
-        until(lambda: process.poll() is not None or "serving on" in told.read_text(), 240)
-        assert f"serving on http://127.0.0.1:{port}, end with Ctrl-C" in told.read_text()
+        until(lambda: process.poll() is not None or "serving on" in told(data), 240)
+        assert f"serving on http://127.0.0.1:{port}, end with Ctrl-C" in told(data)
         yield Serving(process, f"http://127.0.0.1:{port}/api", data)
     finally:
         process.terminate()
@@ -86,13 +90,19 @@ def until(is_so: Callable[[], Any], seconds: float) -> Any:
     return found
 
 
-def left_running(data: Path) -> list[str]:
-    """Name the processes whose Prefect's home is in this folder."""
+def told(data: Path) -> str:
+    """Give what the last `basrec serve` of a folder has told."""
+    return " ".join(data.with_suffix(".txt").read_text().split())
+
+
+def pids(data: Path, command: str = "") -> list[int]:
+    """Find the processes whose Prefect's home is in this folder, by a part of their command."""
     mine, found = f"PREFECT_HOME={data / 'prefect'}".encode(), []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if mine in (process / "environ").read_bytes().split(b"\0"):
-                found.append((process / "cmdline").read_text().replace("\0", " "))
+            words = (process / "cmdline").read_text().replace("\0", " ")
+            if mine in (process / "environ").read_bytes().split(b"\0") and command in words:
+                found.append(int(process.name))
         except OSError:
             continue
     return found
@@ -166,23 +176,41 @@ def test_a_cron_schedule_and_one_of_seconds_fire(served: Serving) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_the_end_leaves_nothing_and_the_next_start_finds_all(tmp_path: Path, number: int) -> None:
+def test_kills_leave_nothing_and_all_goes_on(tmp_path: Path) -> None:
+    """The worker's, then the whole service's, asked to end and killed; each in mid-training."""
     data = tmp_path / "data"
-    long = SMALL | {"train": {"stage1": {"epochs": 100_000, "patience": 100_000}}}
     with serving(data) as first:
-        nightly = first.deployments()["rebuild_flow/nightly"]["id"]
-        order = {"state": {"type": "SCHEDULED"}, "parameters": {"config": long, "data": str(data)}}
-        first.ask(f"/deployments/{nightly}/create_flow_run", order)
-        assert until(lambda: list(data.glob("runs/sample/*.partial/*")), 120)
-        assert any("prefect.engine" in command for command in left_running(data))
-        first.process.send_signal(number)
-        assert first.process.wait(timeout=90) == (0 if number == signal.SIGTERM else -number)
-        assert number == signal.SIGKILL or left_running(data) == []
-        assert until(lambda: not left_running(data), 60), left_running(data)
+        run = train_without_end(first)
+        (worker,) = pids(data, "worker start")
+        os.kill(worker, signal.SIGKILL)
+        assert until(lambda: first.state(run) == "Crashed", 60)
+        assert pids(data, "prefect.engine") == []
+        assert first.process.poll() is None
+        run = train_without_end(first)  # so the deployment's one place is free again
+        first.process.send_signal(signal.SIGTERM)
+        assert first.process.wait(timeout=90) == 0
+        assert pids(data) == []
+    assert "the worker ended by itself, with code -9; starting another" in told(data)
     with serving(data) as second:
-        (run,) = [run for run in second.runs(nightly) if run["start_time"]]
-        assert run["state_name"] == "Crashed"
+        assert second.state(run) == "Crashed"
+        assert "7 deployments, 0 of them new" in told(data)
+        run = train_without_end(second)
+        second.process.kill()
+        assert until(lambda: not pids(data), 60)
+    with serving(data) as third:
+        assert third.state(run) == "Crashed"
         under_way = {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
-        assert second.ask("/flow_runs/filter", {"flow_runs": under_way}) == []
-        assert "7 deployments, 0 of them new" in (tmp_path / "data.txt").read_text()
+        assert third.ask("/flow_runs/filter", {"flow_runs": under_way}) == []
+
+
+def train_without_end(served: Serving) -> str:
+    """Order a run of the nightly deployment, wait until it trains, and give its id."""
+    train = {"stage1": {"epochs": 100_000, "patience": 100_000}}
+    place = f"/deployments/{served.deployments()['rebuild_flow/nightly']['id']}/create_flow_run"
+    config = {"config": SMALL | {"train": train}, "data": str(served.data)}
+    order = {"state": {"type": "SCHEDULED"}, "parameters": config}
+    run = str(served.ask(place, order)["id"])
+    assert until(lambda: served.state(run) == "Running", 120), served.state(run)
+    assert until(lambda: list(served.data.glob("runs/sample/*.partial/*")), 120)
+    assert pids(served.data, "prefect.engine")
+    return run

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from prefect import flow
+from prefect.states import Failed, State
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.config import RunConfig, resolve
@@ -35,7 +36,9 @@ def run(body: Callable[[], Any], data: Path, *sets: str) -> list[dict[str, Any]]
     @flow(name="shaky", validate_parameters=False)
     @watched_flow
     def shaky_flow(config: RunConfig, data: Path = Path("data")) -> None:
-        shaky(config, "base", data)
+        done = shaky(config, "base", data)
+        if isinstance(done, State):
+            done.result()  # raises what a failed one holds
 
     config = resolve(None, "sample", ["retry.wait_seconds=0", *sets])
     try:
@@ -49,7 +52,7 @@ def log(data: Path) -> list[dict[str, Any]]:
     return json.loads((data / "log.json").read_text())
 
 
-def failing(times: int, exc: Exception) -> Callable[[], Any]:
+def failing(times: int, exc: BaseException) -> Callable[[], Any]:
     left = [exc] * times
 
     def body() -> Any:
@@ -77,16 +80,32 @@ def test_attempts_end(tmp_path: Path) -> None:
     assert len(log(tmp_path)) == 2
 
 
-def test_wrong_input_is_not_tried_again_and_is_told(tmp_path: Path) -> None:
-    told = tmp_path / "told.json"
+def told_of(body: Callable[[], Any], data: Path) -> dict[str, Any]:
+    """Give what a hook is told of a run with this body, which ends by an error."""
+    told = data / "told.json"
     script = f"import sys, pathlib; pathlib.Path({str(told)!r}).write_text(sys.stdin.read())"
     command = json.dumps([sys.executable, "-c", script])
-    with pytest.raises(InputError, match="no such"):
-        run(failing(9, InputError("x: no such file")), tmp_path, f"notify.command={command}")
+    with pytest.raises(BaseException):  # noqa: B017 - whatever Prefect makes of it
+        run(body, data, f"notify.command={command}")
+    return json.loads(told.read_text())
+
+
+def test_wrong_input_is_not_tried_again_and_is_told(tmp_path: Path) -> None:
+    facts = told_of(failing(9, InputError("x: no such file")), tmp_path)
     assert len(log(tmp_path)) == 1
-    facts = json.loads(told.read_text())
     assert (facts["outcome"], facts["stage"], facts["name"]) == ("failed", "shaky", "sample")
     assert facts["error"] == "x: no such file" and facts["run"] == log(tmp_path)[0]["run"]
+
+
+def test_a_refusal_names_its_stage(tmp_path: Path) -> None:
+    refusal = Failed(name="Refused", message="worse", data=MachineError("worse"))
+    facts = told_of(lambda: refusal, tmp_path)
+    assert (facts["outcome"], facts["stage"], facts["error"]) == ("failed", "shaky", "worse")
+
+
+def test_a_process_that_leaves_has_failed_and_is_told_of(tmp_path: Path) -> None:
+    facts = told_of(failing(9, SystemExit(1)), tmp_path)
+    assert (facts["outcome"], facts["error"]) == ("failed", "the process left with exit code 1")
 
 
 def test_a_good_end_is_told_only_where_asked(tmp_path: Path) -> None:
