@@ -16,7 +16,7 @@ from fuzz_inputs import (
 from fuzz_world import EXPERIMENT, NAME, SEARCH, World
 
 import pipeline.datasets
-from flows.config import build, resolve, resolve_values
+from flows.config import build, parse_overrides, resolve, resolve_values
 from flows.data_options import data_values, table_values
 from flows.experiment import cells, load_experiment, selected
 from flows.run import check_methods, training_config
@@ -76,7 +76,7 @@ def fuzz_overrides(world: World, random: Random) -> object:
         columns = mutate_bytes(random, b"user=1,item=2,rating=3,time=4").decode("utf-8", "replace")
         table = table_values(columns, None, None, random.choice((None, "\\t", "")), False)
         return build(DataConfig, data_values({"table": table}, words))
-    experiment = load_experiment("quick", resolve_sections(words))
+    experiment = load_experiment("quick", parse_overrides(words))
     return selected(cells(experiment, world.data), [random.choice((f"seed={words[0]}", words[0]))])
 
 
@@ -124,10 +124,3 @@ def override(random: Random) -> str:
     path = random.choice(OVERRIDES).partition("=")[0]
     value = as_json(random_value(random)).decode() if random.random() < 0.6 else random_text(random)
     return f"{path}={value}"
-
-
-def resolve_sections(words: list[str]) -> dict[str, Any]:
-    """Read overrides as a sweep does."""
-    from flows.config import parse_overrides
-
-    return parse_overrides(words)

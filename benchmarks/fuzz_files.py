@@ -15,6 +15,11 @@ import torch
 import yaml
 from fuzz_inputs import as_json, mutate_bytes, mutate_value, mutated_text, random_text, random_value
 
+TYPES = (pa.string(), pa.float64(), pa.int8(), pa.binary(), pa.timestamp("ns"), pa.bool_())
+"""What a column is cast to."""
+CELLS = (None, 0, -1, 1, 2**31 - 1, 2**62, "", "[/b]", float("nan"), [], [0], [10**6])
+"""What a single value of a table is replaced by."""
+
 
 def mutated_file(random: Random, path: Path, data: bytes) -> bytes:
     """Mutate a file by what it is."""
@@ -55,36 +60,13 @@ def mutate_table(random: Random, table: pa.Table) -> pa.Table:
                 names[place] = random.choice((random_text(random), *names))
                 table = table.rename_columns(names)
             elif kind == 2:
-                types = (
-                    pa.string(),
-                    pa.float64(),
-                    pa.int8(),
-                    pa.binary(),
-                    pa.timestamp("ns"),
-                    pa.bool_(),
-                )
-                table = table.set_column(place, name, column.cast(random.choice(types)))
+                table = table.set_column(place, name, column.cast(random.choice(TYPES)))
             elif kind == 3:
                 table = table.set_column(place, name, pa.nulls(len(table), column.type))
             elif kind == 4 and len(table):
                 values = column.to_pylist()
                 for _ in range(random.randrange(1, 4)):
-                    values[random.randrange(len(values))] = random.choice(
-                        (
-                            None,
-                            0,
-                            -1,
-                            1,
-                            2**31 - 1,
-                            2**62,
-                            "",
-                            "[/b]",
-                            float("nan"),
-                            [],
-                            [0],
-                            [10**6],
-                        )
-                    )
+                    values[random.randrange(len(values))] = random.choice(CELLS)
                 table = table.set_column(place, name, pa.array(values, column.type))
             elif kind == 5:
                 table = table.slice(random.randrange(len(table) + 1), random.randrange(20))
