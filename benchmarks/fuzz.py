@@ -46,7 +46,8 @@ def work_off(target: str, seed: int, first: int, last: int, folder: Path, replay
     """Run inputs of one target in this process, and print an outcome a line."""
     os.environ |= {"TMPDIR": str(folder / "tmp"), "MPLCONFIGDIR": str(folder.parent)}
     (folder / "tmp").mkdir(parents=True)
-    from fuzz_targets import TARGETS, World
+    from fuzz_targets import TARGETS
+    from fuzz_world import World
 
     import flows.errors
 

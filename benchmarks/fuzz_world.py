@@ -1,7 +1,11 @@
-"""One small data folder with everything in it, from which the seeds of mutation are taken."""
+"""One small data folder with everything in it, and the copy of it that a target works with."""
 
 import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import yaml
@@ -17,6 +21,7 @@ from flows.publishing import publish
 from flows.search_config import load_search
 from flows.search_study import open_study
 from pipeline.details import add_details
+from pipeline.engine import Engine, open_engine
 from pipeline.interactions import ingest
 from pipeline.neighbours import add_neighbours
 from pipeline.preparation import prepare
@@ -71,6 +76,47 @@ def config_of() -> RunConfig:
             "data": {"memory": "512MB", "threads": 1},
         }
     )
+
+
+@dataclass
+class World:
+    """What a target works with: the folder of seeds, a copy to damage, and a place for outputs."""
+
+    seeds: Path
+    data: Path
+    place: Path
+    read: dict[Path, bytes] = field(default_factory=dict)
+    opened: ExitStack = field(default_factory=ExitStack)
+    engines: list[Engine] = field(default_factory=list)
+
+    @property
+    def out(self) -> Path:
+        """Where a target lets the product write."""
+        return self.place / "out"
+
+    @property
+    def folders(self) -> Folders:
+        """The folders of the copy."""
+        return Folders(self.data, NAME)
+
+    def engine(self) -> Engine:
+        """Give an engine that is opened once."""
+        if not self.engines:
+            self.engines.append(self.opened.enter_context(open_engine(self.data, "512MB", 1)))
+        return self.engines[0]
+
+    def run(self, method: str = "base") -> Path:
+        """Give a run folder of the copy."""
+        return self.folders.run(config_of(), method)
+
+    def seed(self, path: Path) -> bytes:
+        """Give a seed's bytes."""
+        if path not in self.read:
+            self.read[path] = path.read_bytes()
+        return self.read[path]
+
+
+Target = Callable[[World, Random], object]
 
 
 def make_world(data: Path) -> None:

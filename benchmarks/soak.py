@@ -16,28 +16,24 @@ checked that no process is left, that what is published is whole, and that nothi
 import argparse
 import gzip
 import json
-import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from about import ROOT, about
 from soak_checks import check_published, mib, seconds_until_gone, shape, unseen
+from soak_rebuilds import BASREC, KINDS, Rebuilds, Running
 
 from flows.json_lines import read_lines
 from flows.own_server import start_server
 from flows.run import quieten_prefect
 from pipeline.sample import write_sample
 
-BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 CONFIG = """
 name: soak
 raw: {raw}
@@ -49,12 +45,6 @@ model: {{embedding_size: 16, max_length: 20, sasrec: {{inner_size: 32}}}}
 train: {{batch_size: 128, stage1: {{epochs: 6}}, stage2: {{epochs: 4}}, checkpoint_seconds: 0}}
 publish: {{enabled: true, tolerance: {tolerance}, max_shrink: 0.01, keep: 3}}
 """
-IMPORTED = (
-    *("flows.rebuild", "flows.show", "flows.passports", "flows.publishing", "flows.unchanged"),
-    *("basrec.report", "basrec.training", "basrec.evaluation", "torch._dynamo", "pandas"),
-    *("pipeline.interactions", "pipeline.preparation", "pipeline.neighbours", "pipeline.schemas"),
-)
-KINDS = {"fork": ("group", "main"), "program": ("group", "main", "server")}
 FIRST = 0.6
 """Share of the rows that the first night has."""
 OUTCOMES = {
@@ -66,53 +56,16 @@ OUTCOMES = {
 Facts = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Running:
-    """A rebuild under way: `code` gives its exit code, None before its end."""
-
-    pid: int
-    code: Callable[[], int | None]
-    errors: Path
-
-    def wait_until(self, is_so: Callable[[], bool], seconds: float = 900.0) -> None:
-        """Wait until something is so, or it has ended; for so long at most."""
-        deadline = time.monotonic() + seconds
-        while self.code() is None and not is_so() and time.monotonic() < deadline:
-            time.sleep(0.02)
-
-    def has_spoken(self) -> bool:
-        """Tell whether it has said anything."""
-        return self.errors.exists() and self.errors.stat().st_size > 0
-
-    def said(self) -> str:
-        """Give what it has said."""
-        return self.errors.read_text().strip() if self.errors.exists() else ""
-
-
-def rebuild(words: list[str], errors: Path) -> None:
-    """Be `basrec` in a session of its own, as a forked process."""
-    from flows.cli import main as basrec
-
-    os.setsid()
-    with errors.open("wb") as told, Path(os.devnull).open("wb") as nothing:
-        os.dup2(told.fileno(), 2)
-        os.dup2(nothing.fileno(), 1)
-    sys.argv = ["basrec", *words]
-    basrec()
-
-
 class Soak:
     """A folder with raw files, a config and a data folder, and what its nights have come to."""
 
     def __init__(self, work: Path, rows: int, seed: int, each: int, tolerance: float) -> None:
         self.work, self.data, self.raw = work, work / "data", work / "raw"
-        self.home = (work / "prefect-of-programs").resolve()
+        self.rebuilds = Rebuilds(work)
         self.random = np.random.default_rng(seed)
         self.usual: set[str] = set()
         self.seconds = {"fork": (2.0, 15.0), "program": (15.0, 15.0)}
         """Of the fastest rebuild that was left in peace: to its first line, and from there on."""
-        self.forks = multiprocessing.get_context("forkserver")
-        self.forks.set_forkserver_preload(list(IMPORTED))
         self.program_each = each
         self.raw.mkdir(parents=True)
         write_sample(work / "sample.json.gz", rows, seed)
@@ -136,33 +89,14 @@ class Soak:
         self.given = number
         return "a further file" if is_further else "rows at the end of a file"
 
-    def start(self, data: Path, kind: str) -> Running:
-        """Start a rebuild."""
-        words = ["run", str(self.work / "soak.yaml"), "--data", str(data)]
-        errors = self.work / "errors.txt"
-        errors.unlink(missing_ok=True)
-        if kind == "fork":
-            forked = self.forks.Process(target=rebuild, args=(words, errors))
-            forked.start()
-            assert forked.pid
-            return Running(forked.pid, lambda: forked.exitcode, errors)
-        environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
-        environment |= {"PREFECT_HOME": str(self.home), "PREFECT_CLIENT_MAX_RETRIES": "1"}
-        with errors.open("wb") as out:
-            program = subprocess.Popen(
-                [*BASREC, *words],
-                env=environment | {"PYTHONPATH": str(ROOT)},
-                stdout=subprocess.DEVNULL,
-                stderr=out,
-                start_new_session=True,
-            )
-        return Running(program.pid, program.poll, errors)
+    def _start(self, data: Path, kind: str) -> Running:
+        return self.rebuilds.start(["run", str(self.work / "soak.yaml"), "--data", str(data)], kind)
 
     def finish(self, data: Path, kind: str) -> Facts:
         """Rebuild without a kill; give what came of it."""
         began, log = time.monotonic(), data / "logs" / "soak.jsonl"
         stages = len(read_lines(log)) if log.exists() else 0
-        running = self.start(data, kind)
+        running = self._start(data, kind)
         running.wait_until(running.has_spoken)
         begun = time.monotonic()
         running.wait_until(lambda: False)
@@ -176,14 +110,14 @@ class Soak:
         facts["why"] = said.splitlines()[-1] if code else None
         peaks = [line["peak_memory_mib"] for line in read_lines(log)[stages:]]
         facts["peak MiB"] = round(max(peaks)) if peaks else None
-        facts["seconds until nothing runs"] = seconds_until_gone(running.pid, self.home)
+        facts["seconds until nothing runs"] = seconds_until_gone(running.pid, self.rebuilds.home)
         return facts
 
     def kill(self, kind: str) -> Facts:
         """Rebuild, and kill it at a random moment, three times in four one after its first line."""
         whom = str(self.random.choice(KINDS[kind]))
         is_late, moment = self.random.random() < 0.75, self.random.random()
-        began, running = time.monotonic(), self.start(self.data, kind)
+        began, running = time.monotonic(), self._start(self.data, kind)
         if is_late:
             running.wait_until(running.has_spoken)
         running.wait_until(lambda: False, moment * self.seconds[kind][is_late])
@@ -191,14 +125,14 @@ class Soak:
         facts["last line"] = running.said().splitlines()[-1] if running.said() else ""
         if running.code() is not None:
             return facts | {"whom": "nobody: it had ended", "exit": running.code()}
-        if not self._kill(whom, running.pid):  # a group or a server that is not there yet
+        if not running.kill(whom):  # a group or a server that is not there yet
             facts["whom"] = "main"
-            self._kill("main", running.pid)
+            running.kill("main")
         running.wait_until(lambda: False)
         facts["exit"] = running.code()
         if facts["exit"] != -signal.SIGKILL:
             facts["told"] = running.said().splitlines()[-1]
-        facts["seconds until nothing runs"] = seconds_until_gone(running.pid, self.home)
+        facts["seconds until nothing runs"] = seconds_until_gone(running.pid, self.rebuilds.home)
         facts["published is whole"] = check_published(self.published) is not None
         self._check_nothing_unseen()
         return facts
@@ -206,19 +140,6 @@ class Soak:
     def _check_nothing_unseen(self) -> None:
         if self.usual:
             assert not (odd := unseen(self.data, self.usual)), f"not found by gc: {odd}"
-
-    def _kill(self, whom: str, pid: int) -> bool:
-        """Kill a process, its group or those that it has started; tell whether there was one."""
-        tasks = Path(f"/proc/{pid}/task").glob("*/children") if whom == "server" else ()
-        started = [int(word) for task in tasks for word in task.read_text().split()]
-        try:
-            if whom == "group":
-                os.killpg(pid, signal.SIGKILL)
-            for each in {"group": [], "main": [pid], "server": started}[whom]:
-                os.kill(each, signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        return whom != "server" or bool(started)
 
     @property
     def published(self) -> Path:

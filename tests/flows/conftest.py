@@ -1,4 +1,4 @@
-"""A data folder to publish from."""
+"""A data folder to publish from, and what searches are tried with."""
 
 import gzip
 import json
@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import dense_rows
 from tests.flows.data_folder import make_data
+from tests.flows.searching import fake_train, prepared  # noqa: F401  (fixtures)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the engine writes."""
+"""What the engine writes and reads, and what it says where memory is short."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import engine
+from pipeline.errors import MachineError
 
 
 def test_the_bytes_do_not_depend_on_how_rows_are_cut_into_batches(
@@ -37,3 +38,12 @@ def test_a_path_that_is_a_pattern_is_that_file_alone(tmp_path: Path) -> None:
         for name in ("[1]", "a*b"):
             opened.parquet("t", tmp_path / name / "t.parquet")
             assert opened.connection.sql("from t").fetchall() == [(name,)]
+
+
+def test_too_little_memory_is_the_machine_s_fault(tmp_path: Path) -> None:
+    duckdb = engine.duckdb
+    with (
+        pytest.raises(MachineError, match="--memory"),
+        engine.open_engine(tmp_path, "64MB", 1),
+    ):
+        raise duckdb.OutOfMemoryException("Out of Memory Error: failed")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, MachineError
 from pipeline.folder import building
 
 
@@ -89,3 +89,9 @@ def test_a_build_that_is_under_way_is_left_alone(tmp_path: Path) -> None:
         assert work.exists()
         (work / "manifest.json").write_text('{"stages": {}}')
     assert names(tmp_path) == ["out"] and names(tmp_path / "out") == ["manifest.json"]
+
+
+def test_a_full_disk_is_the_machine_s_fault_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="the disk is full"), building(tmp_path / "out"):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
