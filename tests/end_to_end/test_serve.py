@@ -183,7 +183,7 @@ def test_kills_leave_nothing_and_all_goes_on(tmp_path: Path) -> None:
         run = train_without_end(first)
         (worker,) = pids(data, "worker start")
         os.kill(worker, signal.SIGKILL)
-        assert until(lambda: first.state(run) == "Crashed", 60)
+        assert until(lambda: first.state(run) == "Crashed", 120)
         assert pids(data, "prefect.engine") == []
         assert first.process.poll() is None
         run = train_without_end(first)  # so the deployment's one place is free again
@@ -196,7 +196,7 @@ def test_kills_leave_nothing_and_all_goes_on(tmp_path: Path) -> None:
         assert "7 deployments, 0 of them new" in told(data)
         run = train_without_end(second)
         second.process.kill()
-        assert until(lambda: not pids(data), 60)
+        assert until(lambda: not pids(data), 120)
     with serving(data) as third:
         assert third.state(run) == "Crashed"
         under_way = {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
