@@ -5,12 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+import flows.serve
 from flows import programs
-from flows.programs import program, wait_until
+from flows.programs import Ended, program, wait_until, watch
 from flows.serve import serve
 from pipeline.errors import InputError, MachineError
 from tests.end_to_end.conftest import free_port
@@ -59,6 +61,42 @@ def test_what_takes_no_notice_is_killed_with_all_below_it(fake: Path) -> None:
         below = int(log.read_text())
         assert below in programs._parents()
     assert child.returncode == -signal.SIGKILL
+    assert below not in programs._parents()
+
+
+def test_a_worker_that_dies_again_and_again_ends_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prefect.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    marked: list[str] = []
+    deployed: list[bool] = []
+    monkeypatch.setattr(flows.serve, "_answers", lambda _: True)
+    monkeypatch.setattr(flows.serve, "_tell_of_left_runs", marked.append)
+    with pytest.raises(Ended, match="the worker ended by itself, with code 3"):
+        flows.serve._keep_worker("the API", 1, {}, lambda: deployed.append(True))
+    assert marked == ["the API"] * 4  # before each start
+    assert deployed == [True]  # after the first
+
+
+def test_what_a_killed_program_had_started_is_killed_too(tmp_path: Path) -> None:
+    """As a worker starts its runs: each in a session of its own."""
+    (tmp_path / "it.py").write_text(
+        "import subprocess, sys, time\n"
+        "below = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],\n"
+        "                         start_new_session=True)\n"
+        "print(below.pid, flush=True)\n"
+        "time.sleep(5)\n"
+    )
+    command = [sys.executable, str(tmp_path / "it.py")]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    below = int(child.stdout.readline())
+    with pytest.raises(Ended, match="it ended by itself, with code 0"):
+        watch({"it": child})
+    deadline = time.monotonic() + 20
+    while below in programs._parents() and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert below not in programs._parents()
 
 
