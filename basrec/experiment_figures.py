@@ -1,15 +1,14 @@
 """Figures of a sweep: learning curves, what the augmentation does over time, sensitivity."""
 
 from collections.abc import Callable, Sequence
-from colorsys import hls_to_rgb
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 
-from basrec.figures import COLOURS, INK, History, label_axes, new_figure, plain_name, svg_of
+from basrec.colours import colour_of
+from basrec.figures import INK, History, label_axes, new_figure, plain_name, svg_of
 from basrec.published import shown
 from basrec.run_folder import read_history
 from basrec.sensitivity import Curve, as_interval, value_text
@@ -17,7 +16,6 @@ from basrec.sweep_folder import Sweep
 
 CURVE = "NDCG@10"
 """The metric that learning curves show."""
-PALETTE = (*COLOURS, "#39c5cf", "#d2a8ff", "#8b949e", "#f778ba")
 MOST_TICKS = 7
 """Of a sensitivity's values, each gets a tick up to so many."""
 Histories = dict[str, list[History]]
@@ -234,15 +232,6 @@ def sensitivity_legend(curves: Sequence[Curve]) -> list[tuple[str, str]]:
         )
         for number, curve in enumerate(curves)
     ]
-
-
-def colour_of(place: int) -> str:
-    """Give the colour of a line by its place; no two lines share one."""
-    if place < len(PALETTE):
-        return PALETTE[place]
-    # Steps of the golden ratio spread any number of hues; lightness for light and dark pages.
-    hue = (place - len(PALETTE)) * 0.618034 % 1
-    return to_hex(hls_to_rgb(hue, 0.45, 0.45))
 
 
 def colours_of(sweep: Sweep) -> dict[str, str]:

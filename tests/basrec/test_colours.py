@@ -1,6 +1,6 @@
-"""Colours of a sweep; its figures are looked at in test_experiment_page.py."""
+"""Colours of lines."""
 
-from basrec.experiment_figures import colour_of
+from basrec.colours import colour_of
 
 
 def test_no_two_of_forty_lines_share_a_colour() -> None:
