@@ -1,11 +1,13 @@
 """Runs that a server still shows as under way, though what ran them is gone."""
 
+import time
 from typing import Any
 
 import httpx
 
 UNDER_WAY = ["RUNNING", "PENDING", "CANCELLING"]
 TIMEOUT_SECONDS = 60.0
+WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 def mark_as_crashed(api: str, pool: str) -> int:
@@ -22,7 +24,7 @@ def mark_as_crashed(api: str, pool: str) -> int:
             for one in marking:
                 # Not forced, or the run's place among those at once would not be free again.
                 order = {"state": state}
-                client.post(f"/flow_runs/{one}/set_state", json=order).raise_for_status()
+                _post(client, f"/flow_runs/{one}/set_state", order)
             marking = _under_way(client, {"parent_flow_run_id": {"any_": marking}}, {})
     return count
 
@@ -31,10 +33,16 @@ def _under_way(client: httpx.Client, runs: dict[str, Any], others: dict[str, Any
     """Give the ids of the runs that a filter finds; the server gives them by pages."""
     only = {"flow_runs": runs | {"state": {"type": {"any_": UNDER_WAY}}}} | others
     found: list[str] = []
-    while (
-        page := client.post("/flow_runs/filter", json=only | {"offset": len(found)})
-        .raise_for_status()
-        .json()
-    ):
+    while page := _post(client, "/flow_runs/filter", only | {"offset": len(found)}).json():
         found += [one["id"] for one in page]
     return found
+
+
+def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Response:
+    """Post, again and again while the server says that its database is at work."""
+    for seconds in WAITS_SECONDS:
+        answer = client.post(path, json=body)
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(seconds)
+    return answer.raise_for_status()

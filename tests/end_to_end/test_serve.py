@@ -37,7 +37,16 @@ class Serving:
         self.process, self.api, self.data = process, api, data
 
     def ask(self, path: str, body: Any) -> Any:
-        return httpx.post(f"{self.api}{path}", json=body, timeout=30).raise_for_status().json()
+        return self.answer("POST", path, json=body)
+
+    def answer(self, method: str, path: str, **options: Any) -> Any:
+        """Give an answer's JSON; 503 says that the database is at work, so it is asked again."""
+        for _ in range(30):
+            answer = httpx.request(method, f"{self.api}{path}", timeout=30, **options)
+            if answer.status_code != 503:
+                break
+            time.sleep(1)
+        return answer.raise_for_status().json()
 
     def deployments(self) -> dict[str, Any]:
         """Give the deployments by the flow's function and their name."""
@@ -49,8 +58,7 @@ class Serving:
         return httpx.delete(f"{self.api}{path}", timeout=30).status_code in (204, 404)
 
     def state(self, run: str) -> str:
-        told = httpx.get(f"{self.api}/flow_runs/{run}", timeout=30).raise_for_status()
-        return str(told.json()["state_name"])
+        return str(self.answer("GET", f"/flow_runs/{run}")["state_name"])
 
     def runs(self, deployment: str) -> list[Any]:
         only = {"deployment_id": {"any_": [deployment]}}
