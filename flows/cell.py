@@ -15,8 +15,6 @@ from flows.memory import peak_mib
 from flows.progress import show_warnings
 from flows.supervised import end_with_parent
 
-GRACE_SECONDS = 20.0
-
 
 def main() -> None:
     """Do the step that stdin orders."""
@@ -24,7 +22,7 @@ def main() -> None:
     show_warnings()
     with told_in_one_line():
         order = json.loads(sys.stdin.readline())
-        end_with_parent(GRACE_SECONDS)
+        end_with_parent()
         # Another sweep may do the same step, or what is left of one that was killed.
         with alone(Path(order["lock"]), "this step", FOREVER):
             work(order)

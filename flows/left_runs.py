@@ -23,8 +23,7 @@ def mark_as_crashed(api: str, pool: str) -> int:
         while marking:
             for one in marking:
                 # Not forced, or the run's place among those at once would not be free again.
-                order = {"state": state}
-                _post(client, f"/flow_runs/{one}/set_state", order)
+                _post(client, f"/flow_runs/{one}/set_state", {"state": state})
             marking = _under_way(client, {"parent_flow_run_id": {"any_": marking}}, {})
     return count
 

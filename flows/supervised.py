@@ -13,7 +13,7 @@ import time
 GRACE_SECONDS = 20.0
 
 
-def end_with_parent(grace_seconds: float) -> None:
+def end_with_parent(grace_seconds: float = GRACE_SECONDS) -> None:
     """End this process, as on SIGTERM, when its stdin closes; for certain after the grace.
 
     The one that started it holds the other end, and the system closes that with the process.
@@ -30,6 +30,6 @@ def _wait(grace_seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    end_with_parent(GRACE_SECONDS)
+    end_with_parent()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -8,29 +8,21 @@ import torch
 from torch import Tensor
 
 from basrec.batches import Batch, draw_batches
-from basrec.config import ModelConfig, TrainConfig, TrainSection
-from basrec.model import Recommender, build_recommender
+from basrec.config import TrainConfig, TrainSection
+from basrec.model import Recommender
 from basrec.negatives import build_sampler
 from basrec.prepared import Prepared
 from basrec.rivals import Contest
 from basrec.rng import generator
 from basrec.split import examples_of, prefixes_of
 from tests.basrec.augmentation.generating import chain_folder, make_prior  # noqa: F401  (fixtures)
-
-SLOTS = 9
+from tests.basrec.plain_objectives import SLOTS, make_model
 
 
 @pytest.fixture
 def model(prepared: Prepared) -> Recommender:
     """Make a model without dropout."""
-    config = ModelConfig(
-        embedding_size=8,
-        max_length=SLOTS,
-        dropout=0.0,
-        sasrec={"attention_dropout": 0.0},
-        initializer_range=0.3,
-    )
-    return build_recommender(prepared.num_items, config, generator(1, "weights")).double()
+    return make_model(prepared.num_items)
 
 
 @pytest.fixture
