@@ -49,8 +49,10 @@ def analyse(run: Path, prepared: Path | None = None) -> Facts:
         similarity = similarity_over(history)
         shares = loss_shares(history)
     sampler = build_sampler(data, "any", False, torch.device("cpu"), draws=False)
-    examples = augmenter.examples(data, examples_of(data, "train"))
     model = load_recommender(run, config, data.num_items, torch.device("cpu"))
+    examples = augmenter.examples(data, examples_of(data, "train"))
+    if not model.backbone.causal:
+        examples = prefixes_of(examples)
     final = _final_similarity(model, augmenter, config, data, examples, sampler)
     known = Known.of(data)
     tallies = tally_samples(augmenter, config, data, examples, sampler, known)
@@ -171,7 +173,6 @@ def _final_similarity(
 ) -> dict[str, float]:
     """Measure the similarity once more, with the weights that the run ended with."""
     causal = model.backbone.causal
-    examples = examples if causal else prefixes_of(examples)
     watch = watch_of(augmenter, config, prepared, examples, sampler, causal)
     return watch(model) if watch else {}
 
@@ -187,6 +188,7 @@ def tally_samples(
     """Go once through the training examples and count what is made of each, by kind."""
     shuffle, draws = (generator(config.seed, "watched") for _ in range(2))
     length, size = config.model.max_length, config.train.batch_size
+    examples = augmenter.augmented(prepared, examples)
     batches = draw_batches(prepared, examples, sampler, size, 0, length, shuffle, draws)
     bare, tallies = replace(prepared, prior=None), dict[str, Tally]()
     for batch in batches:

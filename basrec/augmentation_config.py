@@ -143,9 +143,3 @@ class AugmentationConfig(Section):
         if self.rate[0] > self.rate[1]:
             raise ValueError(f"rate = {list(self.rate)}: the first must not exceed the second")
         return self
-
-    @model_validator(mode="after")
-    def _some_branch_is_left(self) -> Self:
-        if self.pairs == self.mixes == 0:
-            raise ValueError("pairs = 0 and mixes = 0 leave nothing of BASRec; use method base")
-        return self

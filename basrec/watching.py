@@ -51,7 +51,7 @@ def watch_of(
         with torch.no_grad():
             pairs = [augmenter.pairs(model, prepared, batch, draws) for batch in batches]
         model.train(was_training)
-        kinds = dict.fromkeys(kind for told in pairs for kind in told)
+        kinds = dict.fromkeys(k for told in pairs for k, (one, _) in told.items() if len(one))
         return {
             kind: mean_similarity([told[kind] for told in pairs if kind in told]) for kind in kinds
         }
@@ -68,6 +68,7 @@ def _fixed_batches(
     causal: bool,
 ) -> list[Batch]:
     """Draw the first batches of a shuffle that is the same in every epoch; no negatives."""
+    examples = augmenter.augmented(prepared, examples)
     shuffle = generator(config.seed, "watched")
     size = min(config.train.batch_size, WATCHED_SIZE)
     order = torch.randperm(len(examples), generator=shuffle)[: WATCHED_BATCHES * size]

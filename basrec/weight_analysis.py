@@ -32,11 +32,12 @@ def weights_by_preset(config: TrainConfig, num_examples: int) -> dict[str, dict[
     shape = (2 * config.augmentation.pairs, size)
     num_batches = max(1, min(DRAWN_BATCHES, DRAWN_WEIGHTS // (shape[0] * shape[1])))
     drawn = [_draw(config.augmentation, shape, stream) for _ in range(num_batches)]
-    told = {}
-    for name, kind in preset_weights().items():
+    kinds, own, told = preset_weights(), config.augmentation.weight, {}
+    alike = [name for name, kind in kinds.items() if kind == own]
+    own_name = config.preset if config.preset in alike else alike[-1]
+    for name, kind in kinds.items():
         weights = torch.stack([adaptive_weights(kind, rate, mix) for rate, mix in drawn])
-        own = kind == config.augmentation.weight
-        told[name] = {"kind": kind, "is_own": own, **describe(weights.flatten())}
+        told[name] = {"kind": kind, "is_own": name == own_name, **describe(weights.flatten())}
     return told
 
 

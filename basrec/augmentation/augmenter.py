@@ -100,6 +100,16 @@ class Augmenter:
         """Give the examples to train on, made from one for each user."""
         return examples
 
+    def augmented(self, prepared: Prepared, examples: Examples) -> Examples:
+        """Give the examples that the augmentation makes something of: all, or their users'.
+
+        Where items were generated, users who were given none are left as they were.
+        """
+        if prepared.prior is None:
+            return examples
+        given = prepared.prior.offsets.diff() > 0
+        return examples.take(torch.nonzero(given[examples.user]).squeeze(1))
+
     def objective(self, prepared: Prepared, contest: Contest) -> Objective:
         """Give what is minimised."""
         return main_objective(contest)

@@ -46,8 +46,13 @@ class BASRec(Augmenter):
         return self.options.pairs > 0
 
     def check(self) -> None:
-        """Refuse operators whose copies cannot be mixed with the original."""
+        """Refuse what leaves nothing to do, and copies that cannot be mixed with the original."""
         super().check()
+        if self.options.pairs == self.options.mixes == 0:
+            raise InputError(
+                "augmentation.pairs = 0 and augmentation.mixes = 0 leave nothing of BASRec; use "
+                "method base"
+            )
         for name in self.operators:
             if not OPERATORS[name].keeps_length:
                 raise InputError(
@@ -71,7 +76,9 @@ class BASRec(Augmenter):
             told["single_sequence"] = _beside(outputs, copied)
         if drawn.partners:
             mixed = mix_with_partners(outputs, padding, drawn.partners)
-            told["cross_sequence"] = _beside(outputs, mixed)
+            one, other = _beside(outputs, mixed)
+            is_mixed = _is_mixed(drawn.partners, self.options).flatten()
+            told["cross_sequence"] = one[is_mixed], other[is_mixed]
         return told
 
     def samples(
@@ -239,6 +246,12 @@ def _mixed_scores(
 def _cross_sequence_loss(losses: Tensor, partners: Partners, config: AugmentationConfig) -> Tensor:
     """Sum over the mixes of the mean loss (M, P) of the mixed triples (Eq. 15)."""
     if config.partner_padding == "skip":
-        real = (partners.index >= 0).to(losses.dtype)
+        real = _is_mixed(partners, config).to(losses.dtype)
         return ((losses * real).sum(1) / real.sum(1).clamp(min=1.0)).sum()
     return losses.mean(1).sum()
+
+
+def _is_mixed(partners: Partners, config: AugmentationConfig) -> Tensor:
+    """Say at which positions (M, P) a sequence is mixed: all, or where its partner has an item."""
+    met = partners.index >= 0
+    return met if config.partner_padding == "skip" else torch.ones_like(met)

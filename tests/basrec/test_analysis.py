@@ -13,6 +13,7 @@ from basrec.analysis import analyse, similarity_over
 from basrec.augmentation.mixing import symmetric_beta
 from basrec.config import TrainConfig
 from basrec.errors import InputError
+from basrec.prepared import read_prepared
 from basrec.presets import PRESETS
 from basrec.rng import generator
 from basrec.run_folder import read_history
@@ -98,6 +99,21 @@ def test_effective_weights_follow_the_formula() -> None:
     assert [name for name, facts in told.items() if facts["is_own"]] == ["paper"]
 
 
+@pytest.mark.parametrize(
+    ("preset", "weight", "own"),
+    [
+        ("best", "one", "best"),  # the ablation's row weighs alike, and is not marked
+        ("paper", "one", "one"),
+        ("paper", "log", "strict"),
+        ("reference", "batch_sum", "reference"),
+    ],
+)
+def test_one_row_of_weights_is_the_runs_own(preset: str, weight: str, own: str) -> None:
+    values = {"preset": preset, "augmentation": {"weight": weight}, "train": {"batch_size": 3}}
+    told = weights_by_preset(TrainConfig.model_validate(values), num_examples=9)
+    assert [name for name, facts in told.items() if facts["is_own"]] == [own]
+
+
 def test_a_histogram_counts_every_weight_once() -> None:
     told = describe(
         torch.tensor([0.0, 1e-9, 0.002, 0.002, 1.0, 1.0, 2.0, 1e9], dtype=torch.float64)
@@ -128,6 +144,38 @@ def test_the_cross_sequence_branch_alone_has_no_edits_and_no_weights(
     told = analyse(tmp_path / "run")
     assert told["edits"] == told["relevance"] == told["weights"] == {}
     assert list(told["similarity"]["over_training"]) == ["cross_sequence"]
+
+
+def test_what_is_trained_by_prefixes_is_tallied_by_prefixes(folder: Path, tmp_path: Path) -> None:
+    config = TrainConfig.model_validate(
+        {
+            "method": "cmr",
+            "model": {"backbone": "fmlp", "embedding_size": 8, "max_length": 10},
+            "train": {"stage1": {"epochs": 1}},
+            "device": "cpu",
+        }
+    )
+    train(folder, tmp_path / "run", config)
+    lengths = read_prepared(folder).offsets.diff()
+    views = sum(facts["sequences"] for facts in analyse(tmp_path / "run")["edits"].values())
+    assert views == int((lengths - 3).sum())  # a prefix for each target of the training part
+
+
+def test_users_without_generated_items_are_not_tallied(folder: Path, tmp_path: Path) -> None:
+    config = TrainConfig.model_validate(
+        {
+            "method": "random",
+            "model": {"embedding_size": 8, "max_length": 30},
+            "train": {"stage1": {"epochs": 1}},
+            "augmentation": {"prior": {"shorter_than": 8}},
+            "device": "cpu",
+        }
+    )
+    train(folder, tmp_path / "run", config)
+    short = int((read_prepared(folder).offsets.diff() - 2 < 8).sum())
+    told = analyse(tmp_path / "run")["edits"]["generated"]
+    assert told["sequences"] == short < 60
+    assert told["unchanged"] == 0
 
 
 def test_wrong_runs_are_told(runs: list[Path], folder: Path, tmp_path: Path) -> None:

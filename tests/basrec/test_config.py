@@ -32,11 +32,6 @@ def test_defaults_are_known_names() -> None:
     assert AugmentationConfig().weight in WEIGHTS
 
 
-def test_basrec_without_any_branch_is_refused() -> None:
-    with pytest.raises(ValidationError, match="leave nothing of BASRec"):
-        AugmentationConfig(pairs=0, mixes=0)
-
-
 def test_unknown_keys_and_changes_are_refused() -> None:
     with pytest.raises(ValidationError, match="extra_forbidden"):
         TrainConfig.model_validate({"model": {"hidden": 3}})

@@ -95,6 +95,7 @@ def test_generated_items_are_judged_by_the_last_outputs(prepared: Prepared) -> N
     for batch in _fixed_batches(augmenter, settings, made, examples, sampler, True):
         users = zip(batch.whole.user, batch.whole.start, batch.whole.length, strict=True)
         for user, start, length in users:
+            assert counts[user]  # who was given none is not compared
             own = prepared.items[start : start + length][-10:]
             first = int(counts[:user].sum())
             ahead = items[first : first + int(counts[user])]
@@ -102,7 +103,7 @@ def test_generated_items_are_judged_by_the_last_outputs(prepared: Prepared) -> N
             one, other = (model(x, torch.tensor([len(x)]))[-1] for x in (own, both))
             rows.append(cosine_similarity(one, other, dim=0).item())
     assert watch(model) == pytest.approx({"generated": sum(rows) / len(rows)}, abs=1e-6)
-    assert min(rows) < 0.999 and max(rows) == pytest.approx(1.0)
+    assert len(rows) == 28 and min(rows) < 0.999
 
 
 def test_watching_changes_no_weight_and_is_written_down(

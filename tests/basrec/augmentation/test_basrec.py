@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 import torch
 
+from basrec.augmentation import build_augmenter
 from basrec.augmentation.basrec import basrec_objective
 from basrec.augmentation.cross_sequence import draw_partners
 from basrec.augmentation.operators import Catalogue
 from basrec.augmentation.single_sequence import edit_copies
-from basrec.config import AugmentationConfig
+from basrec.config import AugmentationConfig, TrainConfig
 from basrec.kernels import choose_kernels
 from basrec.packed import Packed
 from basrec.prepared import Prepared
@@ -108,6 +109,24 @@ def test_prefixes_are_read_at_their_last_position_alone(
     for name, values in (("main", main), ("single_sequence", single), ("cross_sequence", cross)):
         expected = float(torch.stack(values).sum()) / count
         assert float(fast[name]) == pytest.approx(expected, abs=1e-10), name
+
+
+@pytest.mark.parametrize("mixup", ["nonlinear", "linear"])
+def test_only_what_is_mixed_is_compared(prepared: Prepared, mixup: str) -> None:
+    model, batch = make_model(prepared.num_items), make_batch(prepared)
+    lengths, told = batch.layout.lengths, {}
+    for padding in ("zero", "skip"):
+        values = {"mixes": 2, "mixup": mixup, "partner_padding": padding, "pairs": 0}
+        augmenter = build_augmenter(TrainConfig.model_validate({"augmentation": values}))
+        pairs = augmenter.pairs(model, prepared, batch, generator(9, "draws"))
+        told[padding] = pairs["cross_sequence"]
+    drawn = draw_partners(batch.layout, augmenter.options, 8, generator(9, "draws"), torch.float64)
+    met = torch.minimum(lengths, lengths[drawn.partner])  # counted from the end, as padding is left
+    assert len(told["zero"][0]) == int(lengths.sum()) * len(drawn.partner)
+    assert len(told["skip"][0]) == int(met.sum()) < len(told["zero"][0])
+    alike = torch.nn.functional.cosine_similarity(*told["zero"])
+    without = torch.nn.functional.cosine_similarity(*told["skip"])
+    assert int((alike > 1 - 1e-9).sum()) - int((without > 1 - 1e-9).sum()) > 0
 
 
 @pytest.mark.parametrize("partner_padding", ["encode", "shared", "zero", "skip"])

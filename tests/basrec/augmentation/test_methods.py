@@ -52,6 +52,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     assert history[1]["loss"] < history[0]["loss"]
 
 
+def test_basrec_without_any_branch_is_refused_and_no_other_method() -> None:
+    without = {"augmentation": {"pairs": 0, "mixes": 0}}
+    for method in ("base", "cmr", "random"):
+        build_augmenter(TrainConfig.model_validate(without | {"method": method})).check()
+    with pytest.raises(InputError, match="leave nothing of BASRec; use method base"):
+        build_augmenter(TrainConfig.model_validate(without)).check()
+
+
 @pytest.mark.parametrize("method", ["cmr", "cmrsi", "cl4srec"])
 def test_originals_and_views_are_looked_up_and_encoded_in_one_call(
     method: str,
