@@ -12,10 +12,11 @@ Variance = Annotated[float, Field(gt=0.0, lt=1.0)]
 class PriorOptions(Section):
     """Items that random, random_seq, asrep and diffuasr put before a user's own."""
 
-    count: Positive = 10
-    """So many for each user (DiffuASR's setting; ASReP's own is 15)."""
-    shorter_than: Positive | None = None
-    """Only for users with fewer items than this in their training part (ASReP: 18); null: all."""
+    count: Positive | None = None
+    """So many for each user; null: what the method's authors take (asrep 15, the others 10)."""
+    shorter_than: Positive | Literal["all"] | None = None
+    """Only for users with fewer items than this in their training part, or for all; null: what the
+    method's authors take (asrep 18, the others all)."""
     targets: Literal["all", "real"] = "all"
     """Whether generated items are targets in training too, as in the published codes."""
 
@@ -38,8 +39,8 @@ class DiffusionOptions(Section):
     """Of the forward process; fewer or more are moments of the usual 1000."""
     noise: tuple[Variance, Variance] = (0.0001, 0.02)
     """Variance of the noise that the first and the last of 1000 steps add; linear between."""
-    sample_steps: Positive = 50
-    """Of the reverse process, spread evenly over the steps (DDIM; the authors' code: 5)."""
+    sample_steps: Positive = 5
+    """Of the reverse process, spread evenly over the steps (DDIM; 5 as in the authors' code)."""
     guidance: Literal["free", "classifier", "none"] = "free"
     """Guide with the difference that the condition makes, with a trained recommender, or not."""
     guidance_scale: Annotated[float, Field(ge=0.0)] = 1.0

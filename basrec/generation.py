@@ -103,7 +103,7 @@ def generation_key(job: Job) -> str:
     augmentation, method = whole["augmentation"], job.config.method
     told = {
         "method": method,
-        "prior": {k: v for k, v in augmentation["prior"].items() if k != "targets"},
+        "prior": [job.augmenter.prior_count, job.augmenter.prior_limit],
         "seed": job.config.seed,
         "data": _data_digests(job),
         "code": code_digest(),

@@ -54,6 +54,7 @@ def resolve_job(config: TrainConfig, prepared: Prepared) -> Job:
     config = config.model_copy(update=told)
     augmenter = build_augmenter(config)
     check_neighbours(augmenter, "neighbours.parquet" in prepared.digests)
+    augmenter.check_data(prepared)
     return Job(config, prepared, augmenter, device, kernels)
 
 

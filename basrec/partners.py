@@ -5,8 +5,10 @@ Shapes: B sequences of T packed positions, M mixes, D embedding size.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from basrec.config import AugmentationConfig
 from basrec.packed import Packed
 
 
@@ -29,6 +31,11 @@ class Partners:
         """Give each sequence's own length (B,) or that of the longest sequence that meets it."""
         meeting = layout.lengths.expand_as(self.partner).flatten()
         return layout.lengths.scatter_reduce(0, self.partner.flatten(), meeting, "amax")
+
+    def mixed(self, config: AugmentationConfig) -> Tensor:
+        """Say where (M, T) a sequence is mixed: where its partner has an item, or everywhere."""
+        met = self.index >= 0
+        return met if config.partner_padding == "skip" else torch.ones_like(met)
 
 
 @dataclass(frozen=True)

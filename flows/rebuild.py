@@ -14,6 +14,7 @@ from flows.lock import alone_on_dataset
 from flows.night import watched_flow
 from flows.progress import warned
 from flows.stages import (
+    check_task,
     details_task,
     evaluate_task,
     generate_task,
@@ -68,6 +69,7 @@ def train_flow(config: Config, data: Path = Path("data")) -> list[Path]:
     from basrec.augmentation import build_augmenter
 
     folders = Folders(data, config.name)
+    check_task(config, data)
     base: Path | None = None
     runs = []
     for method in sorted(config.methods, key=lambda method: method != "base"):

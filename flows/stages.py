@@ -114,6 +114,17 @@ def validate_task(config: RunConfig, data: Path) -> None:
     say("validate: all checks hold")
 
 
+@stage("check")
+def check_task(config: RunConfig, data: Path) -> None:
+    """Refuse, before the first method is trained, data that one of them cannot work on."""
+    from basrec.job import resolve_job
+    from basrec.prepared import read_prepared
+
+    prepared = read_prepared(Folders(data, config.name).prepared)
+    for method in config.methods:
+        resolve_job(config.for_method(method), prepared)
+
+
 @stage("generate")
 def generate_task(config: RunConfig, method: str, data: Path) -> State[Record]:
     """Generate the items that a method puts before each user's own."""

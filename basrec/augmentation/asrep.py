@@ -4,7 +4,7 @@ The recommender of the run (a transformer, as published, where that is sasrec) i
 reversed training parts; it then continues each of them, item by item, taking the best-scored item
 that is not there yet; and the run goes on from its weights, fine-tuned on the longer sequences.
 Source: Liu, Fan, Wang and Yu, SIGIR 2021. On Beauty they pre-train for 200 epochs, as long as they
-train, and put 15 items (`prior.count`) before sequences shorter than 18 (`prior.shorter_than`).
+train, and put 15 items before sequences shorter than 18; so does this, unless told otherwise.
 Otherwise than in their code: they generate from sequences that hold the held-out items, here it is
 from training parts alone; they add items until a sequence has 18, here each recipient gets all
 `count`; they pre-train for a fixed number of epochs, here it stops early by the first items.
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from basrec.augmentation.augmenter import Augmenter
-from basrec.augmentation.pretraining import parts_alone, pretrain
+from basrec.augmentation.pretraining import check_parts, parts_alone, pretrain
 from basrec.augmentation.recipients import items_of, prior_of, recipients_of
 from basrec.checkpoint import copy_weights
 from basrec.config import StageConfig
@@ -42,17 +42,22 @@ class ASReP(Augmenter):
     """Pre-trains from right to left, generates, and fine-tunes from there."""
 
     has_prior = True
+    own_count, own_limit = 15, 18
+
+    def check_data(self, prepared: Prepared) -> None:
+        """Refuse training parts that are too short, and more new items than there are."""
+        check_parts(prepared, self.config.method)
+        _refuse_too_many(prepared, recipients_of(prepared, self.prior_limit), self.prior_count)
 
     def generate(self, generation: Generation) -> Generated:
         """Train on the reversed training parts and continue those of the recipients."""
-        prepared, prior = generation.job.prepared, self.options.prior
-        recipients = recipients_of(prepared, prior)
-        _refuse_too_many(prepared, recipients, prior.count)
+        prepared = generation.job.prepared
+        recipients = recipients_of(prepared, self.prior_limit)
         reverse = self.options.asrep
         stage = StageConfig(epochs=reverse.epochs, patience=reverse.patience)
         backwards = parts_alone(prepared, backwards=True)
         model = pretrain(generation, backwards, stage)
-        items = continue_backwards(model, backwards, recipients.user, prior.count)
+        items = continue_backwards(model, backwards, recipients.user, self.prior_count)
         return Generated(prior_of(prepared, recipients, items), copy_weights(model))
 
 

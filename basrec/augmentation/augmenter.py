@@ -7,7 +7,7 @@ representations or add a loss term (`objective`). To add one: one file, one line
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -51,6 +51,9 @@ class Augmenter:
 
     has_prior = False
     """Whether `generate` puts items before those of the users."""
+    own_count: int = 10
+    own_limit: int | Literal["all"] = "all"
+    """What `prior.count` and `prior.shorter_than` are where nothing is said (DiffuASR's)."""
     learns_prior = True
     """Whether it trains something to generate them, by the config's section of its name."""
     operators: tuple[str, ...] = ()
@@ -78,12 +81,29 @@ class Augmenter:
         Errors: InputError.
         """
         check_operators(self.operators)
-        count, most = self.options.prior.count, self.config.model.max_length
+        count, most = self.prior_count, self.config.model.max_length
         if self.has_prior and count >= most:
             raise InputError(
                 f"augmentation.prior.count = {count} leaves no room for a user's own items within "
                 f"model.max_length = {most}; lower it"
             )
+
+    def check_data(self, prepared: Prepared) -> None:
+        """Refuse data that the method cannot work on, before any work starts.
+
+        Errors: InputError.
+        """
+
+    @property
+    def prior_count(self) -> int:
+        """How many items a recipient is given."""
+        return self.options.prior.count or self.own_count
+
+    @property
+    def prior_limit(self) -> int | None:
+        """How many items a user has at least who is given none; None where all are given some."""
+        told = self.options.prior.shorter_than or self.own_limit
+        return None if told == "all" else int(told)
 
     def generate(self, generation: Generation) -> Generated:
         """Make the items to put before each user's own, from the training parts alone."""

@@ -77,8 +77,8 @@ class BASRec(Augmenter):
         if drawn.partners:
             mixed = mix_with_partners(outputs, padding, drawn.partners)
             one, other = _beside(outputs, mixed)
-            is_mixed = _is_mixed(drawn.partners, self.options).flatten()
-            told["cross_sequence"] = one[is_mixed], other[is_mixed]
+            there = drawn.partners.mixed(self.options).flatten()
+            told["cross_sequence"] = one[there], other[there]
         return told
 
     def samples(
@@ -246,12 +246,6 @@ def _mixed_scores(
 def _cross_sequence_loss(losses: Tensor, partners: Partners, config: AugmentationConfig) -> Tensor:
     """Sum over the mixes of the mean loss (M, P) of the mixed triples (Eq. 15)."""
     if config.partner_padding == "skip":
-        real = _is_mixed(partners, config).to(losses.dtype)
+        real = partners.mixed(config).to(losses.dtype)
         return ((losses * real).sum(1) / real.sum(1).clamp(min=1.0)).sum()
     return losses.mean(1).sum()
-
-
-def _is_mixed(partners: Partners, config: AugmentationConfig) -> Tensor:
-    """Say at which positions (M, P) a sequence is mixed: all, or where its partner has an item."""
-    met = partners.index >= 0
-    return met if config.partner_padding == "skip" else torch.ones_like(met)

@@ -22,7 +22,6 @@ from basrec.negatives import build_sampler
 from basrec.plans import plan_of
 from basrec.prepared import Bounds, Prepared
 from basrec.rng import generator
-from basrec.split import examples_of
 from basrec.stages import Work, run_stage, save_progress
 
 if TYPE_CHECKING:
@@ -49,11 +48,20 @@ def parts_alone(prepared: Prepared, backwards: bool = False) -> Prepared:
     return replace(prepared, items=items, offsets=offsets, own_bounds=bounds, prior=None)
 
 
-def pretrain(generation: Generation, data: Prepared, stage: StageConfig) -> Recommender:
-    """Train the run's own recommender on a dataset, resumed from the checkpoint it left if killed.
+def check_parts(prepared: Prepared, method: str) -> None:
+    """Refuse training parts of which none is long enough to train on.
 
-    Errors: InputError where no training part is long enough.
+    Errors: InputError.
     """
+    if not bool((prepared.bounds.train >= 3).any()):
+        raise InputError(
+            f"method {method} pre-trains on training parts without their last item, and no user "
+            "has 3 items there; take a larger dataset"
+        )
+
+
+def pretrain(generation: Generation, data: Prepared, stage: StageConfig) -> Recommender:
+    """Train the run's recommender on a dataset, resumed from the checkpoint it left if killed."""
     work = _open_work(generation, data)
     job, path = generation.job, work.folder / "checkpoint.pt"
     stream = generator(job.config.seed, "weights")
@@ -76,11 +84,6 @@ def pretrain(generation: Generation, data: Prepared, stage: StageConfig) -> Reco
 def _open_work(generation: Generation, data: Prepared) -> Work:
     """Make the folder that keeps its history and checkpoint."""
     config, device = generation.job.config, generation.job.device
-    if len(examples_of(data, "train")) == 0:
-        raise InputError(
-            f"method {config.method} pre-trains on training parts without their last item, and no "
-            "user has 3 items there; take a larger dataset"
-        )
     train = config.train
     sampler = build_sampler(
         data, train.negatives, config.model.extra_ids, device, train.drawn_negatives > 0

@@ -32,9 +32,9 @@ class RandomPrior(Augmenter):
     def generate(self, generation: Generation) -> Generated:
         """Draw `prior.count` items for each recipient."""
         prepared, device = generation.job.prepared, generation.job.device
-        recipients = recipients_of(prepared, self.options.prior)
+        recipients = recipients_of(prepared, self.prior_limit)
         stream = generator(self.config.seed, "generated", device=device)
-        size = (len(recipients), self.options.prior.count)
+        size = (len(recipients), self.prior_count)
         uniform = torch.rand(size, generator=stream, device=device, dtype=torch.float64)
         items = self._draw(prepared, recipients, uniform)
         return Generated(prior_of(prepared, recipients, items))

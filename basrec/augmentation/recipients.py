@@ -6,7 +6,6 @@ Shapes: U users, R recipients, M items for each.
 import torch
 from torch import Tensor
 
-from basrec.augmentation_config import PriorOptions
 from basrec.packed import Packed
 from basrec.prepared import Prepared
 from basrec.prior import Prior
@@ -20,12 +19,15 @@ def training_parts(prepared: Prepared, least: int = 1) -> Examples:
     return Examples(user, prepared.offsets[user], length[user])
 
 
-def recipients_of(prepared: Prepared, options: PriorOptions) -> Examples:
-    """Give the training parts (R,) of the users that items are generated for."""
+def recipients_of(prepared: Prepared, limit: int | None) -> Examples:
+    """Give the training parts (R,) of the users that items are generated for.
+
+    Those with fewer than `limit` items there, or all.
+    """
     parts = training_parts(prepared)
-    if options.shorter_than is None:
+    if limit is None:
         return parts
-    return parts.take(torch.nonzero(parts.length < options.shorter_than).squeeze(1))
+    return parts.take(torch.nonzero(parts.length < limit).squeeze(1))
 
 
 def items_of(prepared: Prepared, parts: Examples) -> tuple[Tensor, Packed]:

@@ -39,7 +39,7 @@ def padded_attention(lengths: Tensor, slots: int, heads: int, dropout: float) ->
     """Attend over left-padded sequences by an additive mask of -10,000.
 
     A padded slot has all its keys masked alike, so it attends to every slot, later ones too.
-    Source: the reference; see shared row `partner_padding = encode` in docs/method.md.
+    Source: the reference; `augmentation.partner_padding` in docs/method.md.
     """
     batch = lengths.shape[0]  # not len(), which would fix the batch size of an export
     place = torch.arange(slots, device=lengths.device)

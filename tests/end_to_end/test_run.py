@@ -110,7 +110,7 @@ def test_a_run_leaves_its_log_its_nights_and_their_drift(
     stages = [line["stage"] for line in log if line["run"] == log[0]["run"]]
     assert stages == [
         *("sample", "ingest", "prepare", "neighbours", "validate"),
-        *("train", "train", "evaluate", "evaluate", "report"),
+        *("check", "train", "train", "evaluate", "evaluate", "report"),
     ]
     assert log[1]["rows"]["interactions"] > 0 and log[1]["peak_memory_mib"] > 50
     nights = read_lines(place / "data" / "nights" / "sample.jsonl")
@@ -141,6 +141,17 @@ def test_flows_run_alone(place: Path, first: subprocess.CompletedProcess[str]) -
     assert json.loads(basrec(place, "evaluate", base, "--ties", "optimistic").stdout) == told
     wrong = basrec(place, "evaluate", base, "--seen", "half", check=False)
     assert wrong.returncode == 2 and "'seen' = 'half'" in wrong.stderr
+
+
+def test_what_the_data_lack_is_told_before_the_first_method_is_trained(
+    place: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    keys = ["methods=[base,asrep]", "seed=9", "model.max_length=20000"]
+    keys += ["augmentation.prior.count=10000", "augmentation.prior.shorter_than=all"]
+    told = run(place, "--flow", "train", *(w for key in keys for w in ("--set", key)), check=False)
+    assert told.returncode == 2
+    assert "augmentation.prior.count = 10000: a user has" in told.stderr
+    assert not list((place / "data" / "runs" / "sample").glob("*-seed9"))
 
 
 def test_a_failing_flow_tells_one_line_and_exits_with_2(place: Path) -> None:

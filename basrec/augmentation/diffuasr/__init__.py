@@ -31,7 +31,7 @@ from basrec.augmentation.diffuasr.guidance import (
 )
 from basrec.augmentation.diffuasr.network import SequenceUNet
 from basrec.augmentation.diffuasr.samples import condition_of, unit_vectors
-from basrec.augmentation.pretraining import parts_alone, pretrain
+from basrec.augmentation.pretraining import check_parts, parts_alone, pretrain
 from basrec.augmentation.recipients import prior_of, recipients_of
 from basrec.config import StageConfig, TrainConfig
 from basrec.model import Recommender
@@ -53,6 +53,10 @@ class DiffuASR(Augmenter):
 
     has_prior = True
 
+    def check_data(self, prepared: Prepared) -> None:
+        """Refuse training parts that are too short."""
+        check_parts(prepared, self.config.method)
+
     def generate(self, generation: Generation) -> Generated:
         """Train recommender and network, then sample items for the recipients."""
         job, options = generation.job, self.options.diffuasr
@@ -61,8 +65,8 @@ class DiffuASR(Augmenter):
         model = pretrain(generation, parts_alone(job.prepared), stage)
         schedule = Schedule.of(options, job.device)
         network = fit_network(generation, schedule, unit_vectors(model))
-        recipients = recipients_of(job.prepared, self.options.prior)
-        items = sample_items(self.config, model, network, schedule, job.prepared, recipients)
+        recipients, count = recipients_of(job.prepared, self.prior_limit), self.prior_count
+        items = sample_items(self.config, model, network, schedule, job.prepared, recipients, count)
         return Generated(prior_of(job.prepared, recipients, items))
 
 
@@ -74,22 +78,21 @@ def sample_items(
     schedule: Schedule,
     prepared: Prepared,
     recipients: Examples,
+    count: int,
 ) -> Tensor:
     """Sample items (R, M) for recipients, oldest first."""
     table, found = unit_vectors(model), []
     stream = generator(config.seed, "generated", device=table.device)
     for first in range(0, len(recipients), BLOCK):
         block = recipients.take(slice(first, first + BLOCK))
-        size = (len(block), config.augmentation.prior.count, table.shape[1])
+        size = (len(block), count, table.shape[1])
         noise = torch.randn(size, generator=stream, device=table.device)
         condition = condition_of(table, prepared, block, config.model.max_length)
         own = prepared.items[block.start.to(table.device)]
         predict = _predictor(config, model, network, schedule, condition, own)
         steps = config.augmentation.diffuasr.sample_steps
         found.append(nearest_items(table, denoise(schedule, noise, predict, steps)))
-    return (
-        torch.cat(found) if found else prepared.items.new_empty(0, config.augmentation.prior.count)
-    )
+    return torch.cat(found) if found else prepared.items.new_empty(0, count)
 
 
 def _predictor(

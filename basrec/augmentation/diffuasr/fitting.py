@@ -79,7 +79,8 @@ def _new_network(generation: Generation, size: int) -> SequenceUNet:
     config, device = generation.job.config, generation.job.device
     options = config.augmentation
     with global_stream(stream_seed(config.seed, "weights", STAGE, 1), torch.device("cpu")):
-        network = SequenceUNet(options.prior.count, size, options.diffuasr.channels)
+        count = generation.job.augmenter.prior_count
+        network = SequenceUNet(count, size, options.diffuasr.channels)
     return network.to(device)
 
 
@@ -111,7 +112,7 @@ def _run_epoch(fit: Fit, epoch: int) -> dict[str, Any]:
 def _draw(fit: Fit, parts: Examples, stream: torch.Generator) -> Samples:
     """Draw the samples of a batch, some without their condition where guidance asks for it."""
     job, options = fit.generation.job, fit.generation.job.config.augmentation
-    most, count = job.config.model.max_length, options.prior.count
+    most, count = job.config.model.max_length, job.augmenter.prior_count
     samples = draw_samples(fit.table, job.prepared, parts, count, most, stream)
     uniform = torch.rand(len(parts), generator=stream, device=fit.table.device)
     if options.diffuasr.guidance != "free":

@@ -18,7 +18,7 @@ Make = Callable[..., Generated]
 def settings(method: str, prior: dict[str, Any] | None = None, **sections: Any) -> TrainConfig:
     """Give a config that trains and generates in a second."""
     augmentation: dict[str, Any] = {
-        "prior": {"count": 3} | (prior or {}),
+        "prior": {"count": 3, "shorter_than": "all"} | (prior or {}),
         "asrep": {"epochs": 2},
         "diffuasr": {
             "pretraining": {"epochs": 2},

@@ -9,6 +9,7 @@ from basrec.augmentation.asrep import continue_backwards
 from basrec.augmentation.pretraining import parts_alone
 from basrec.config import TrainConfig
 from basrec.errors import InputError
+from basrec.job import open_job
 from basrec.model import Recommender, build_recommender
 from basrec.prepared import Prepared, read_prepared
 from basrec.rng import generator
@@ -70,6 +71,7 @@ def test_a_planted_chain_is_continued_to_the_left(make_prior: Make, chain_folder
     assert generated.weights and "items.weight" in generated.weights
 
 
-def test_more_new_items_than_there_are_is_told(make_prior: Make, folder: Path) -> None:
+def test_more_new_items_than_there_are_is_told_before_any_work(folder: Path) -> None:
+    prior = {"count": 30, "shorter_than": "all"}
     with pytest.raises(InputError, match=r"prior\.count = 30: a user has 18 of the 40 items"):
-        make_prior(folder, settings("asrep", {"count": 30}, model={"max_length": 40}))
+        open_job(folder, settings("asrep", prior, model={"max_length": 40}))

@@ -1,5 +1,6 @@
 """DiffuASR: the process against its closed form, guidance, the network, and what it learns."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from basrec.augmentation.diffuasr import nearest_items
 from basrec.augmentation.diffuasr.diffusion import Schedule, denoise
+from basrec.augmentation.diffuasr.fitting import noise_loss, without_condition
 from basrec.augmentation.diffuasr.guidance import (
     classifier_guidance,
     free_guidance,
@@ -16,7 +18,7 @@ from basrec.augmentation.diffuasr.guidance import (
     unguided,
 )
 from basrec.augmentation.diffuasr.network import SequenceUNet, grid_of
-from basrec.augmentation.diffuasr.samples import condition_of, draw_samples
+from basrec.augmentation.diffuasr.samples import Samples, condition_of, draw_samples
 from basrec.augmentation_config import DiffusionOptions
 from basrec.config import ModelConfig
 from basrec.model import build_recommender
@@ -126,6 +128,35 @@ def test_samples_by_hand() -> None:
     assert condition_of(table, prepared, parts, 50)[:, 0].tolist() == [3.0, 6.5]
 
 
+def test_the_loss_equals_a_loop_over_real_items() -> None:
+    clean, condition = normal(4, 3, 2), normal(4, 2, seed=2)
+    real = torch.tensor([[False, True, True], [True] * 3, [False, False, True], [True] * 3])
+
+    def network(noisy: Tensor, step: Tensor, told: Tensor) -> Tensor:
+        return 0.5 * noisy + step.view(-1, 1, 1) / 1000 + told.unsqueeze(1)
+
+    samples = without_condition(
+        Samples(clean, real, condition),
+        torch.tensor([True, False, False, True]),
+        torch.tensor([5.0, 7.0]),
+    )
+    found = noise_loss(network, schedule(), samples, torch.Generator().manual_seed(9))  # type: ignore[arg-type]
+    stream = torch.Generator().manual_seed(9)
+    steps = torch.randint(1000, (4,), generator=stream).tolist()
+    noise = torch.randn((4, 3, 2), generator=stream).tolist()
+    errors = []
+    for b, step in enumerate(steps):
+        kept = math.prod(1 - (0.0001 + (0.02 - 0.0001) * s / 999) for s in range(step + 1))
+        for m in range(3):
+            for d in range(2):
+                noisy = kept**0.5 * float(clean[b, m, d]) + (1 - kept) ** 0.5 * noise[b][m][d]
+                told = (5.0, 7.0)[d] if b in (0, 3) else float(condition[b, d])
+                error = 0.5 * noisy + step / 1000 + told - noise[b][m][d]
+                errors += [error**2] if real[b, m] else []
+    assert len(errors) == 18
+    assert float(found) == pytest.approx(sum(errors) / len(errors), rel=1e-4)
+
+
 @torch.no_grad()
 def test_guidance_of_scale_0_is_none() -> None:
     net, noisy, condition = network(), normal(5, 3, 16), normal(5, 16, seed=2)
@@ -174,8 +205,8 @@ def test_nearest_items_equal_a_loop() -> None:
 
 
 def test_options_that_contradict_are_told() -> None:
-    with pytest.raises(ValidationError, match="sample_steps = 50: more than steps = 20"):
-        DiffusionOptions(steps=20)
+    with pytest.raises(ValidationError, match="sample_steps = 5: more than steps = 4"):
+        DiffusionOptions(steps=4)
     with pytest.raises(ValidationError, match="the first must not exceed the second"):
         DiffusionOptions(noise=(0.2, 0.1))
 

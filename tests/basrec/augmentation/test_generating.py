@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from basrec.augmentation import AUGMENTERS
+from basrec.augmentation import AUGMENTERS, build_augmenter
 from basrec.backbones import BACKBONES
+from basrec.config import TrainConfig
 from basrec.errors import InputError
+from basrec.job import open_job
 from basrec.prepared import read_prepared
 from tests.basrec.augmentation.generating import Make, chain, settings
 from tests.basrec.conftest import write_prepared
@@ -73,13 +75,29 @@ def test_users_without_a_training_part_get_nothing(
 
 
 @pytest.mark.parametrize("method", ["asrep", "diffuasr"])
-def test_training_parts_that_are_too_short_are_told(
-    method: str, make_prior: Make, tmp_path: Path
-) -> None:
+def test_training_parts_that_are_too_short_are_told(method: str, tmp_path: Path) -> None:
     lists = [[user + step + 1 for step in range(4)] for user in range(10)]
     folder = write_prepared(tmp_path / "data", lists, {1: 2})
     with pytest.raises(InputError, match="no user has 3 items there"):
-        make_prior(folder, settings(method))
+        open_job(folder, settings(method))
+
+
+@pytest.mark.parametrize(
+    ("method", "prior", "expected"),
+    [
+        ("asrep", {}, (15, 18)),
+        ("diffuasr", {}, (10, None)),
+        ("random", {}, (10, None)),
+        ("asrep", {"count": 4, "shorter_than": "all"}, (4, None)),
+        ("random_seq", {"count": 3, "shorter_than": 7}, (3, 7)),
+    ],
+)
+def test_what_is_not_said_is_as_the_authors_have_it(
+    method: str, prior: dict[str, Any], expected: tuple[int, int | None]
+) -> None:
+    values = {"method": method, "augmentation": {"prior": prior}}
+    augmenter = build_augmenter(TrainConfig.model_validate(values))
+    assert (augmenter.prior_count, augmenter.prior_limit) == expected
 
 
 LONG = {"epochs": 30, "patience": 20}
