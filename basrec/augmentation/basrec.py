@@ -73,12 +73,11 @@ class BASRec(Augmenter):
         outputs, copied, padding = encode(model, batch, originals, edited, drawn, self.options)
         told: Pairs = {}
         if drawn.copies:
-            told["single_sequence"] = _beside(outputs, copied)
+            told["single_sequence"] = outputs.expand_as(copied).flatten(0, 1), copied.flatten(0, 1)
         if drawn.partners:
             mixed = mix_with_partners(outputs, padding, drawn.partners)
-            one, other = _beside(outputs, mixed)
-            there = drawn.partners.mixed(self.options).flatten()
-            told["cross_sequence"] = one[there], other[there]
+            there = drawn.partners.mixed(self.options)
+            told["cross_sequence"] = outputs.expand_as(mixed)[there], mixed[there]
         return told
 
     def samples(
@@ -89,11 +88,6 @@ class BASRec(Augmenter):
             name: operator_samples(name, prepared, batch, self.options, stream)
             for name in self.operators
         }
-
-
-def _beside(outputs: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-    """Set outputs (P, D) beside what was made of them (K, P, D), row by row."""
-    return outputs.expand_as(made).flatten(0, 1), made.flatten(0, 1)
 
 
 @dataclass(frozen=True)
