@@ -9,7 +9,6 @@ import numpy as np
 
 from basrec.files import read_json
 from basrec.power import warnings_of
-from basrec.report import rules_of
 from basrec.statistics import (
     LEAST_SEEDS,
     LEVEL,
@@ -160,7 +159,7 @@ def _missing(told: list[Comparison]) -> list[str]:
 
 
 class Judged:
-    """Tells whether two groups were judged alike, by what their run folders say, read once."""
+    """Tells whether two groups were judged alike, by what is told of their runs, read once."""
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
@@ -169,7 +168,7 @@ class Judged:
     def why_not(self, one: Group, other: Group) -> str:
         """Say why metrics of two groups cannot be compared; empty where they can.
 
-        Rules that no run folder tells any more are taken as equal where the experiment says the
+        Rules that nothing tells any more are taken as equal where the experiment says the
         same of both variants.
         """
         ours, theirs = self._of(one), self._of(other)
@@ -181,8 +180,7 @@ class Judged:
 
     def _of(self, group: Group) -> set[str | None]:
         if group not in self._rules:
-            runs = [cell.run for cell in self._sweep.done(group)]
-            self._rules[group] = {rules_of(run) if run else None for run in runs}
+            self._rules[group] = {cell.rules for cell in self._sweep.done(group)}
         return self._rules[group]
 
     def _stated(self, group: Group) -> list[Any]:

@@ -41,7 +41,7 @@ from basrec.experiment_text import as_data, to_latex, to_markdown
 from basrec.files import machine_errors, write_json, write_whole
 from basrec.power import told_once
 from basrec.published import Beside, beside_published, shown
-from basrec.report import facts_of
+from basrec.report import facts_of, facts_told
 from basrec.run_folder import read_history
 from basrec.sensitivity import Curve, sensitivity
 from basrec.sweep_folder import Cell, Group, Sweep, read_sweep
@@ -151,7 +151,7 @@ def render(told: Told, repeat: str | None = None) -> str:
         failed=[cell for cell in sweep.cells if not cell.is_done],
         missing=(missing := _missing(sweep)),
         lacking=sum(len(seeds) for _, seeds in missing),
-        runs=[_reproduction(cell) for cell in sweep.cells if cell.run is not None],
+        runs=[_reproduction(cell) for cell in sweep.cells if cell.run or cell.origin],
         gone=[cell.name for cell in sweep.cells if cell.is_done and not (cell.run or cell.damage)],
         damaged=[cell for cell in sweep.cells if cell.damage],
         repeat=repeat,
@@ -181,8 +181,8 @@ def _diagnostic_rows(sweep: Sweep, panels: dict[str, Histories]) -> list[list[st
         told = [cell.similarity for cell in sweep.done(group) if cell.similarity]
         shares = [loss_shares(history) for history in panels.get(panel, {}).get(group[2], [])]
         for tables, text in ((told, "similarity: {}"), (shares, "{} / main loss")):
-            for name in tables[0] if tables else ():
-                mean = float(np.mean([one.get(name, 0.0) for one in tables]))
+            for name in dict.fromkeys(name for one in tables for name in one):
+                mean = float(np.mean([one[name] for one in tables if name in one]))
                 rows.append([panel, group[2], text.format(_words(name)), number(mean)])
     return rows
 
@@ -226,5 +226,8 @@ def _missing(sweep: Sweep) -> list[tuple[str, list[int]]]:
 
 
 def _reproduction(cell: Cell) -> Facts:
-    assert cell.run is not None
-    return facts_of(cell.name, cell.run, read_history(cell.run))
+    """Gather what it takes to repeat a cell, from its run's folder or what the sweep kept of it."""
+    if cell.run is not None:
+        return facts_of(cell.name, cell.run, read_history(cell.run))
+    prepared = Path("data/prepared") / cell.dataset
+    return facts_told(cell.name, cell.origin, cell.history, cell.timing, prepared)

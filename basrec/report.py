@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
+from pydantic import ValidationError
 
 from basrec.analysis import similarity_rows
 from basrec.analysis_figures import similarity_curves
@@ -135,7 +136,7 @@ def facts_of(name: str, run: Path, history: Rows) -> dict[str, Any]:
     manifest = read_json(run / "manifest.json")
     return {
         "name": name,
-        "epochs": {s: sum(line["stage"] == s for line in history) for s in (1, 2)},
+        "epochs": _epochs(history),
         "seconds": manifest["seconds"],
         "environment": read_json(run / "environment.json"),
         "policy": read_metrics(run)["policy"],
@@ -148,9 +149,41 @@ def facts_of(name: str, run: Path, history: Rows) -> dict[str, Any]:
     }
 
 
-def rules_of(run: Path) -> str:
-    """Give the rules that a run was judged by, as text that is equal where they are."""
-    policy = read_metrics(run).get("policy", {})
+def facts_told(
+    name: str,
+    origin: dict[str, Any],
+    history: Rows,
+    timing: dict[str, float],
+    prepared: Path,
+) -> dict[str, Any]:
+    """Gather the same of a run that is gone, from what a sweep has kept of it.
+
+    There is no command where this version of the code does not know the config any more.
+    """
+    try:
+        config = TrainConfig.model_validate(origin["config"])
+        run = Path("data/runs") / prepared.name / f"{config.method}-seed{config.seed}"
+        command = command_of(prepared, run, config)
+    except ValidationError:
+        command = ""
+    return {
+        "name": name,
+        "epochs": _epochs(history),
+        "seconds": timing.get("seconds"),
+        **{key: origin[key] for key in ("environment", "policy", "inputs", "weights")},
+        "key": "",
+        "prepared": str(prepared),
+        "config": yaml.safe_dump(origin["config"], sort_keys=False),
+        "command": command,
+    }
+
+
+def _epochs(history: Rows) -> dict[int, int]:
+    return {stage: sum(line["stage"] == stage for line in history) for stage in (1, 2)}
+
+
+def rules_of(policy: dict[str, Any]) -> str:
+    """Give the rules of a run's policy, as text that is equal where they are."""
     return json.dumps({name: policy.get(name) for name in RULES}, sort_keys=True)
 
 

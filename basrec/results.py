@@ -4,6 +4,7 @@ No times are in it, so that equal runs give equal bytes; those have a table of t
 """
 
 import csv
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,16 @@ HISTORY = pa.schema(
     ]
 )
 """Grain: an epoch of a finished cell; its summed training loss and what validation came to."""
+ORIGINS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("dataset", "backbone", "variant")),
+        ("seed", pa.int64()),
+        *((name, pa.string()) for name in ("config", "policy", "environment", "inputs")),
+        ("weights", pa.string()),
+    ]
+)
+"""Grain: a finished cell of the grid. As JSON its whole config, the rules that it was judged by,
+machine and versions, and the digests of its data; and the digest of its weights."""
 COST = "cost.json"
 """What a sweep notes in a run's folder of the memory that it took."""
 
@@ -106,6 +117,19 @@ def read_epochs(run: Path) -> list[Row]:
     ]
 
 
+def read_origin(run: Path) -> list[Row]:
+    """Give what it takes to repeat a finished run."""
+    manifest = read_json(run / "manifest.json")
+    told = {
+        "config": manifest["config"],
+        "policy": read_metrics(run)["policy"],
+        "environment": read_json(run / "environment.json"),
+        "inputs": manifest["inputs"],
+    }
+    texts = {name: json.dumps(value) for name, value in told.items()}
+    return [texts | {"weights": manifest["outputs"]["model.safetensors"]}]
+
+
 def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write results.parquet and results.csv, each whole."""
     table = pa.Table.from_pylist(list(rows), RESULTS)
@@ -131,11 +155,12 @@ BESIDE: dict[str, tuple[pa.Schema, Callable[[Path], list[Row]]]] = {
     "timings.csv": (TIMINGS, read_timings),
     "similarity.csv": (SIMILARITIES, read_similarities),
     "history.csv": (HISTORY, read_epochs),
+    "origins.csv": (ORIGINS, read_origin),
 }
 """The tables of finished cells beside the results: columns, and what reads a run's rows."""
 Beside = dict[tuple[str, ...], Row]
 """By cell: `timing` by column, `similarity` by kind over training, `history` as in history.jsonl,
-with the summed loss alone; each may be missing."""
+with the summed loss alone, `origin` by column; each may be missing."""
 
 
 def read_beside(folder: Path) -> Beside:
@@ -151,6 +176,11 @@ def read_beside(folder: Path) -> Beside:
         kinds[row["kind"]] = float(row["over_training"])
     for key, row in _rows_by_cell(folder / "history.csv"):
         told.setdefault(key, {}).setdefault("history", []).append(_epoch(row))
+    for key, row in _rows_by_cell(folder / "origins.csv"):
+        texts = {name: row[name] for name in ("config", "policy", "environment", "inputs")}
+        origin = {name: dict(json.loads(text)) for name, text in texts.items()}
+        origin["environment"]["versions"] = dict(origin["environment"]["versions"])
+        told.setdefault(key, {})["origin"] = origin | {"weights": row["weights"]}
     return told
 
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from basrec.presets import flatten
-from basrec.run_folder import read_config
 from basrec.statistics import Summary, difference_of, summarise
 from basrec.sweep_folder import Group, Sweep
 
@@ -77,12 +75,11 @@ def as_interval(value: Value) -> tuple[float, float]:
 
 
 def _configs(sweep: Sweep) -> dict[Group, dict[str, Any]]:
-    """Give the flat config of each group, from the first of its runs that is there."""
+    """Give the flat config of each group, from the first of its runs of which it is told."""
     told = {}
     for group in sweep.groups:
-        runs = [cell.run for cell in sweep.done(group) if cell.run is not None]
-        if runs:
-            flat = flatten(read_config(runs[0])[0].model_dump(mode="json"))
+        flat = next((cell.config for cell in sweep.done(group) if cell.config), {})
+        if flat:
             told[group] = {k: v for k, v in flat.items() if k not in NOT_COMPARED}
     return told
 

@@ -16,8 +16,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from basrec.errors import InputError
-from basrec.report import damage_of
+from basrec.evaluation import read_metrics
+from basrec.presets import flatten
+from basrec.report import damage_of, rules_of
 from basrec.results import CELL, METRICS, RESULTS, Beside, read_beside
+from basrec.run_folder import read_config
 from basrec.stated import EXPERIMENT, Stated, StatedVariant, compared_with, read_stated
 
 TABLES = ("results.parquet", "results.csv")
@@ -56,11 +59,29 @@ class Cell:
     """To the originals, by kind of augmented samples, averaged over training."""
     history: list[dict[str, Any]]
     """Its learning curve, as far as history.csv tells it."""
+    origin: dict[str, Any]
+    """What it takes to repeat it, as far as origins.csv tells it: config, policy, and so on."""
 
     @property
     def group(self) -> Group:
         """What its seeds have in common."""
         return self.dataset, self.backbone, self.variant
+
+    @property
+    def rules(self) -> str | None:
+        """The rules that it was judged by, as text; None where nothing tells them any more."""
+        policy = self.origin.get("policy")
+        if policy is None and self.run is not None:
+            policy = read_metrics(self.run).get("policy", {})
+        return None if policy is None else rules_of(policy)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its whole config by dotted keys; empty where nothing tells it any more."""
+        told = self.origin.get("config")
+        if told is None and self.run is not None:
+            told = read_config(self.run)[0].model_dump(mode="json")
+        return flatten(told or {})
 
     @property
     def name(self) -> str:
@@ -202,6 +223,7 @@ def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, Any]) -> C
         timing=beside.get("timing", {}),
         similarity=beside.get("similarity", {}),
         history=beside.get("history", []),
+        origin=beside.get("origin", {}),
     )
 
 

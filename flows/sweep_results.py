@@ -1,5 +1,6 @@
 """The folder data/sweeps/NAME/: what is known of the cells so far, rewritten as each ends."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from flows.sweep_plan import Plan, is_finished
 from flows.sweep_request import STATED, check_same_experiment
 
 Row = dict[str, Any]
+Rules = Mapping[tuple[str, str, str], tuple[str, str, bool]]
+"""By dataset, backbone and variant: how seen items and ties are judged, and whether ids that are no
+items are ranked too."""
 SPLITS = ("validation", "test")
 
 
@@ -64,10 +68,13 @@ class Ledger:
         """Give a row for each cell that is over and each split."""
         return [row for cell in self._grid for row in self._rows_of(cell)]
 
-    def rules(self) -> dict[tuple[str, str, str], tuple[str, str]]:
-        """Give for each dataset, backbone and variant how seen items and ties are judged."""
+    def rules(self) -> Rules:
+        """Give for each dataset, backbone and variant by which rules it is judged."""
         told = {(cell.dataset, cell.backbone, cell.variant): cell.config for cell in self._grid}
-        return {key: (c.evaluation.seen, c.evaluation.ties) for key, c in told.items()}
+        return {
+            key: (c.evaluation.seen, c.evaluation.ties, c.model.extra_ids)
+            for key, c in told.items()
+        }
 
     def failed_cells(self) -> list[tuple[str, str]]:
         """Name the cells that failed, and why."""

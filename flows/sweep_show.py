@@ -1,6 +1,6 @@
 """A sweep's cells before it starts, and its results after it, as tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,11 +15,9 @@ from flows.experiment import Cell, Experiment
 from flows.passports import UNLIMITED, console, for_tables
 from flows.sweep_plan import Step, is_finished, made_elsewhere, plan
 from flows.sweep_request import is_prepared
-from flows.sweep_results import Ledger
+from flows.sweep_results import Ledger, Rules
 
 Row = dict[str, Any]
-Rules = Mapping[tuple[str, str, str], tuple[str, str]]
-"""By dataset, backbone and variant: how seen items and ties are judged."""
 
 
 def show_cells(chosen: Iterable[Cell], data: Path) -> None:

@@ -135,6 +135,13 @@ def test_a_failing_cell_is_listed_and_does_not_stop_the_rest(
     assert [row["kind"] for row in similar] == ["single_sequence", "cross_sequence", "mean"]
     told = [float(row["over_training"]) for row in similar]
     assert told[2] == pytest.approx((told[0] + told[1]) / 2) and 0 < told[0] < 1
+    origins = list(csv.DictReader((place / "one/sweeps/mine/origins.csv").open()))
+    assert [json.loads(row["config"])["method"] for row in origins] == ["basrec", "base"]
+    run = place / "one" / rows[3]["run"]
+    assert (
+        json.loads(origins[0]["inputs"])
+        == json.loads((run / "manifest.json").read_text())["inputs"]
+    )
 
 
 def test_the_results_are_read_by_polars_duckdb_and_arrow(

@@ -46,12 +46,17 @@ def test_a_gain_is_over_the_base_of_the_same_preset_and_rules(tmp_path: Path) ->
         "Mine-paper": {"method": "basrec"},
         "Kept-paper": {"method": "basrec", "settings": kept},
         "Best": {"method": "basrec", "preset": "strict"},  # no base of its own
+        "Items": {
+            "method": "basrec",
+            "preset": "reference",
+            "settings": {"model": {"extra_ids": False}},
+        },
     }
     experiment, grid = grid_of(tmp_path, variants, metrics=["MRR"])
     rules = Ledger(experiment, grid, plan(grid, tmp_path), tmp_path).rules()
     values = {
         (label, 1): value
-        for label, value in zip(variants, [0.4, 0.5, 0.2, 0.3, 0.3, 0.3], strict=True)
+        for label, value in zip(variants, [0.4, 0.5, 0.2, 0.3, 0.3, 0.3, 0.5], strict=True)
     }
     ((*_, told),) = summary(experiment, rows_of(values), rules)
     gains = {row["variant"]: row.get("MRR gain") for row in told}
@@ -62,6 +67,7 @@ def test_a_gain_is_over_the_base_of_the_same_preset_and_rules(tmp_path: Path) ->
         "Mine-paper": pytest.approx(0.5),
         "Kept-paper": None,
         "Best": None,
+        "Items": None,  # other candidates are ranked
     }
 
 
