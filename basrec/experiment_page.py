@@ -22,7 +22,6 @@ from basrec.experiment_figures import (
 )
 from basrec.experiment_tables import (
     LEGEND,
-    PUBLISHED_HEAD,
     SEEDS_HEAD,
     SUMMARY_HEAD,
     USERS_HEAD,
@@ -32,7 +31,6 @@ from basrec.experiment_tables import (
     group_name,
     number,
     percent,
-    published_rows,
     seeds_rows,
     summary_rows,
     users_rows,
@@ -41,6 +39,7 @@ from basrec.experiment_text import as_data, to_latex, to_markdown
 from basrec.files import machine_errors, write_json, write_whole
 from basrec.power import told_once
 from basrec.published import Beside, beside_published, shown
+from basrec.published_table import PUBLISHED_HEAD, published_rows
 from basrec.report import facts_of, facts_told
 from basrec.run_folder import read_history
 from basrec.sensitivity import Curve, sensitivity

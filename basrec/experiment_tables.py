@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from basrec.comparisons import Comparison, Family, Judged
-from basrec.published import Beside, shown
+from basrec.published import shown
 from basrec.statistics import SeedComparison, Summary, UserComparison, summarise
 from basrec.sweep_folder import Group, Sweep
 
@@ -162,27 +162,8 @@ def summary_rows(rows: Sequence[TableRow]) -> list[list[str]]:
     ]
 
 
-def published_rows(beside: Sequence[Beside]) -> list[list[str]]:
-    """Give ours, published and difference as text, a row a value that we have too."""
-    return [_published_row(one) for one in beside if one.ours]
-
-
-def _published_row(one: Beside) -> list[str]:
-    dataset, backbone, variant = one.group
-    ours, difference = one.ours, one.difference
-    relative = difference / one.published if difference is not None and one.published else None
-    inside = {True: "yes", False: "no", None: DASH}[one.is_within]
-    values = [number(ours.mean if ours else None), interval_of(ours), number(one.published)]
-    change = [number(difference, is_signed=True), percent(relative), inside]
-    return [shown(dataset), shown(backbone), variant, one.metric, *values, *change]
-
-
 SUMMARY_HEAD = [
     *("data set", "backbone", "variant", "metric", "seeds", "mean", "sd", "95 % interval"),
-]
-PUBLISHED_HEAD = [
-    *("data set", "backbone", "variant", "metric", "ours", "95 % interval", "published"),
-    *("difference", "relative", "within"),
 ]
 SEEDS_HEAD = [
     *("data set", "backbone", "variant", "against", "holds over", "seeds", "difference"),

@@ -10,14 +10,12 @@ from unicodedata import lookup
 from basrec.comparisons import Family
 from basrec.experiment_tables import (
     LEGEND,
-    PUBLISHED_HEAD,
     SEEDS_HEAD,
     SUMMARY_HEAD,
     USERS_HEAD,
     Block,
     TableRow,
     blocks,
-    published_rows,
     seeds_rows,
     summary_rows,
     table_text,
@@ -25,6 +23,7 @@ from basrec.experiment_tables import (
 )
 from basrec.power import told_once
 from basrec.published import Beside, shown
+from basrec.published_table import PUBLISHED_HEAD, published_rows
 from basrec.sweep_folder import Sweep
 
 Part = tuple[str, list[str], list[list[str]], int]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from basrec.errors import InputError
-from basrec.statistics import Summary, summarise
+from basrec.statistics import Summary, prediction_interval, summarise
 from basrec.sweep_folder import Group, Sweep
 
 SIMILARITY = "similarity"
@@ -67,6 +67,12 @@ class Beside:
             return None
         return self.ours.low <= self.published <= self.ours.high
 
+    @property
+    def is_like_a_run(self) -> bool | None:
+        """Whether one more run of ours would come to the published value, at 95 %."""
+        told = prediction_interval(self.ours) if self.ours else None
+        return None if told is None else told[0] <= self.published <= told[1]
+
     def as_data(self) -> dict[str, Any]:
         """Give what JSON can hold."""
         dataset, backbone, variant = self.group
@@ -78,6 +84,7 @@ class Beside:
             "ours": self.ours.__dict__ if self.ours else None,
             "difference": self.difference,
             "is_within": self.is_within,
+            "is_like_a_run": self.is_like_a_run,
         }
 
 

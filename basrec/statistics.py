@@ -75,6 +75,14 @@ def summarise(values: np.ndarray) -> Summary:
     return Summary(n, mean, sd, mean - half, mean + half)
 
 
+def prediction_interval(told: Summary) -> tuple[float, float] | None:
+    """Give the 95 % interval of one more value like those summarised; None where there is none."""
+    if told.high is None or told.low is None:
+        return None
+    half = (told.high - told.low) / 2 * (told.n + 1) ** 0.5
+    return told.mean - half, told.mean + half
+
+
 def difference_of(ours: np.ndarray, base: np.ndarray) -> np.ndarray:
     """Give ours less base (n,), 0 where rounding alone tells them apart."""
     return np.where(np.isclose(ours, base, rtol=1e-12, atol=0.0), 0.0, ours - base)

@@ -5,13 +5,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from basrec.comparisons import compare_all
 from basrec.errors import InputError
-from basrec.experiment_tables import blocks, build_table, published_rows, small, summary_rows
+from basrec.experiment_tables import blocks, build_table, small, summary_rows
 from basrec.experiment_text import tex, to_latex, to_markdown
-from basrec.published import SIMILARITY, beside_published, read_table
+from basrec.published import SIMILARITY, Beside, beside_published, read_table
+from basrec.published_table import published_rows
+from basrec.statistics import prediction_interval, summarise
 from basrec.sweep_folder import Sweep, read_sweep
 from tests.basrec.conftest import write_sweep_files
 from tests.basrec.test_sweep_folder import row
@@ -124,7 +127,18 @@ def test_published_values_are_found_by_label_and_by_method(told: Sweep) -> None:
     half = 12.7062 * (0.001 / 2**0.5) / 2**0.5  # t of one degree; sd of .061 and .062
     assert mine.ours is not None and mine.ours.high == pytest.approx(0.0615 + half, abs=1e-6)
     assert mine.is_within is True
-    assert published_rows(beside)[0][-1] == "yes"
+    assert published_rows(beside)[0][-2:] == ["yes", "yes"]
+
+
+def test_a_published_value_may_be_like_a_run_and_not_like_the_mean() -> None:
+    ours = summarise(np.array([0.030, 0.031, 0.029, 0.032, 0.028]))  # mean .030, sd .00158
+    group = ("beauty", "sasrec", "Base")
+    near, far = (Beside(group, "NDCG@10", value, ours) for value in (0.034, 0.035))
+    half = 2.7764 * 0.0015811 * (1 + 1 / 5) ** 0.5  # t of four degrees: .00481
+    assert prediction_interval(ours) == pytest.approx((0.030 - half, 0.030 + half), rel=1e-4)
+    assert (near.is_within, near.is_like_a_run) == (False, True)
+    assert (far.is_within, far.is_like_a_run) == (False, False)
+    assert Beside(group, "NDCG@10", 0.03, summarise(np.array([0.03]))).is_like_a_run is None
 
 
 def test_a_method_that_two_variants_have_is_not_looked_up_by_it(tmp_path: Path) -> None:
