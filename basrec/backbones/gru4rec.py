@@ -51,9 +51,8 @@ class GRU4Rec(nn.Module):
         order = torch.empty_like(place)
         order[place] = torch.arange(len(place))
         place, order = (part.to(item_vectors.device, non_blocking=True) for part in (place, order))
-        steps = PackedSequence(self._drop(item_vectors).index_select(0, order), sizes)
-        states = self.gru(steps)[0].data.index_select(0, place)  # (T, H)
-        return self._project(states, item_vectors)
+        states = self._states(self._drop(item_vectors).index_select(0, order), sizes)
+        return self._project(states.index_select(0, place), item_vectors)
 
     def encode_padded(
         self, item_vectors: Tensor, lengths: Tensor, asked: Tensor | None = None
@@ -64,6 +63,19 @@ class GRU4Rec(nn.Module):
         states = self.gru(self._drop(item_vectors).masked_fill(~real, 0.0))[0]
         return self._project(states, item_vectors)
 
+    def _states(self, steps: Tensor, sizes: Tensor) -> Tensor:
+        """Give the states (T, H) of vectors (T, D) in the order of `plan_steps`.
+
+        On the CPU PyTorch's GRU cuts each step out of all vectors, so that on the way back it fills
+        and adds as many zeros as there are vectors, step after step; `run_steps` does not.
+        """
+        if steps.is_cuda:
+            states: Tensor = self.gru(PackedSequence(steps, sizes))[0].data
+            return states
+        for inside, inner in self.gru.all_weights:
+            steps = run_steps(steps, sizes, inside, inner)
+        return steps
+
     def _drop(self, vectors: Tensor) -> Tensor:
         return functional.dropout(vectors, self.config.dropout, self.training)
 
@@ -71,6 +83,27 @@ class GRU4Rec(nn.Module):
         """Give outputs in the precision that vectors came in, also where products have less."""
         outputs: Tensor = self.out(states).to(like.dtype)
         return outputs
+
+
+def run_steps(steps: Tensor, sizes: Tensor, inside: Tensor, inner: Tensor) -> Tensor:
+    """Run a layer of gated recurrent units without biases over steps (T, D), giving (T, H).
+
+    The weights (3 H, D) of the vectors and (3 H, H) of the state are laid out as in `torch.nn.GRU`:
+    reset gate, update gate, new state.
+    """
+    cuts, width = sizes.tolist(), inner.shape[1]
+    reset, update, new = (
+        torch.split(part, cuts) for part in torch.split(steps @ inside.T, width, 1)
+    )
+    state = reset[0].new_zeros(cuts[0], width)
+    states = []
+    for r, z, n in zip(reset, update, new, strict=True):
+        state = state[: len(r)]
+        from_r, from_z, from_n = torch.split(state @ inner.T, width, 1)
+        drawn = torch.tanh(torch.addcmul(n, torch.sigmoid(r + from_r), from_n))
+        state = torch.lerp(drawn, state, torch.sigmoid(z + from_z))
+        states.append(state)
+    return torch.cat(states)
 
 
 def plan_steps(lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """GRU4Rec against the equations of a GRU, step by step, and its initial weights."""
 
+import pytest
 import torch
 
 from basrec.backbones.gru4rec import plan_steps
@@ -29,6 +30,26 @@ def test_packed_steps_are_torchs_own() -> None:
     states = torch.nn.utils.rnn.unpack_sequence(backbone.gru(packed)[0])
     expected = backbone.out(torch.cat(states))
     torch.testing.assert_close(backbone(inputs, LENGTHS), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_gradients_are_those_of_torchs_own(layers: int) -> None:
+    backbone = make("gru4rec", gru4rec={"layers": layers, "hidden_size": 5}).backbone
+    told = []
+    for own in (True, False):
+        backbone.zero_grad()
+        inputs = vectors().requires_grad_()
+        if own:
+            outputs = backbone(inputs, LENGTHS)
+        else:
+            parts = list(inputs.split(LENGTHS.tolist()))
+            packed = torch.nn.utils.rnn.pack_sequence(parts, enforce_sorted=False)
+            states = torch.nn.utils.rnn.unpack_sequence(backbone.gru(packed)[0])
+            outputs = backbone.out(torch.cat(states))
+        outputs.square().sum().backward()
+        told.append([outputs, inputs.grad, *(one.grad for one in backbone.parameters())])
+    for one, other in zip(*told, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
 
 
 def test_no_step_works_on_padding() -> None:
