@@ -185,7 +185,7 @@ from basrec.training import train
 from flows.errors import told_in_one_line
 import torch._dynamo
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (size + (256 << 20),) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (size + (1 << 30),) * 2)  # threads reserve 128 MiB each
 config = TrainConfig.model_validate_json(sys.argv[3])
 with told_in_one_line():
     train(Path(sys.argv[1]), Path(sys.argv[2]), config)
@@ -193,8 +193,8 @@ with told_in_one_line():
 
 
 def large() -> TrainConfig:
-    """Give a config that takes more than a gigabyte."""
-    return TrainConfig.model_validate(CONFIG | {"train": {"negative_count": 2_000_000}})
+    """Give a config that takes some gigabytes at once."""
+    return TrainConfig.model_validate(CONFIG | {"train": {"negative_count": 10_000_000}})
 
 
 def test_a_memory_limit_of_the_process_is_one_line(prepared: Path, tmp_path: Path) -> None:

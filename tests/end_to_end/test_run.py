@@ -146,11 +146,11 @@ def test_flows_run_alone(place: Path, first: subprocess.CompletedProcess[str]) -
 def test_what_the_data_lack_is_told_before_the_first_method_is_trained(
     place: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
-    keys = ["methods=[base,asrep]", "seed=9", "model.max_length=20000"]
-    keys += ["augmentation.prior.count=10000", "augmentation.prior.shorter_than=all"]
+    keys = ["methods=[base,asrep]", "seed=9", "model.max_length=4096"]
+    keys += ["augmentation.prior.count=4000", "augmentation.prior.shorter_than=all"]
     told = run(place, "--flow", "train", *(w for key in keys for w in ("--set", key)), check=False)
     assert told.returncode == 2
-    assert "augmentation.prior.count = 10000: a user has" in told.stderr
+    assert "augmentation.prior.count = 4000: a user has" in told.stderr
     assert not list((place / "data" / "runs" / "sample").glob("*-seed9"))
 
 
