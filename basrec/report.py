@@ -21,7 +21,7 @@ from basrec.figures import learning_curves, passport_plots
 from basrec.files import machine_errors, read_json, write_whole
 from basrec.passport_page import told_if_damaged
 from basrec.presets import PRESETS, flatten
-from basrec.results import METRICS
+from basrec.results import METRICS, origin_of
 from basrec.run_folder import read_config, read_history
 from basrec.user_ranks import read_ranks
 
@@ -133,19 +133,12 @@ def _judged(rows: Rows) -> Rows:
 def facts_of(name: str, run: Path, history: Rows) -> dict[str, Any]:
     """Gather what it takes to repeat a run."""
     config, prepared = read_config(run)
+    origin = origin_of(run) | {"config": config.model_dump(mode="json")}
     manifest = read_json(run / "manifest.json")
-    return {
-        "name": name,
-        "epochs": _epochs(history),
+    command = command_of(prepared, run, config)
+    return _facts(name, origin, history, prepared, command) | {
         "seconds": manifest["seconds"],
-        "environment": read_json(run / "environment.json"),
-        "policy": read_metrics(run)["policy"],
         "key": manifest["key"],
-        "inputs": manifest["inputs"],
-        "weights": manifest["outputs"]["model.safetensors"],
-        "prepared": str(prepared),
-        "config": yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
-        "command": command_of(prepared, run, config),
     }
 
 
@@ -166,20 +159,21 @@ def facts_told(
         command = command_of(prepared, run, config)
     except ValidationError:
         command = ""
+    facts = _facts(name, origin, history, prepared, command)
+    return facts | {"seconds": timing.get("seconds"), "key": ""}
+
+
+def _facts(
+    name: str, origin: dict[str, Any], history: Rows, prepared: Path, command: str
+) -> dict[str, Any]:
     return {
         "name": name,
-        "epochs": _epochs(history),
-        "seconds": timing.get("seconds"),
-        **{key: origin[key] for key in ("environment", "policy", "inputs", "weights")},
-        "key": "",
+        "epochs": {stage: sum(line["stage"] == stage for line in history) for stage in (1, 2)},
+        **origin,
         "prepared": str(prepared),
         "config": yaml.safe_dump(origin["config"], sort_keys=False),
         "command": command,
     }
-
-
-def _epochs(history: Rows) -> dict[int, int]:
-    return {stage: sum(line["stage"] == stage for line in history) for stage in (1, 2)}
 
 
 def rules_of(policy: dict[str, Any]) -> str:

@@ -117,17 +117,22 @@ def read_epochs(run: Path) -> list[Row]:
     ]
 
 
-def read_origin(run: Path) -> list[Row]:
+def origin_of(run: Path) -> Row:
     """Give what it takes to repeat a finished run."""
     manifest = read_json(run / "manifest.json")
-    told = {
+    return {
         "config": manifest["config"],
         "policy": read_metrics(run)["policy"],
         "environment": read_json(run / "environment.json"),
         "inputs": manifest["inputs"],
+        "weights": manifest["outputs"]["model.safetensors"],
     }
-    texts = {name: json.dumps(value) for name, value in told.items()}
-    return [texts | {"weights": manifest["outputs"]["model.safetensors"]}]
+
+
+def read_origin(run: Path) -> list[Row]:
+    """Give the same as a table holds it: as JSON, but for the digest of the weights."""
+    told = origin_of(run)
+    return [{name: v if name == "weights" else json.dumps(v) for name, v in told.items()}]
 
 
 def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -23,12 +23,17 @@ def test_it_is_a_gru_without_biases_and_a_linear_layer() -> None:
     torch.testing.assert_close(found, torch.stack(outputs), rtol=0, atol=1e-12)
 
 
+def torchs_own(backbone: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """Encode packed vectors with PyTorch's own walk over their steps."""
+    parts = list(inputs.split(LENGTHS.tolist()))
+    packed = torch.nn.utils.rnn.pack_sequence(parts, enforce_sorted=False)
+    states = torch.nn.utils.rnn.unpack_sequence(backbone.gru(packed)[0])
+    return backbone.out(torch.cat(states))
+
+
 def test_packed_steps_are_torchs_own() -> None:
     backbone, inputs = make("gru4rec").backbone, vectors()
-    parts = inputs.split(LENGTHS.tolist())
-    packed = torch.nn.utils.rnn.pack_sequence(list(parts), enforce_sorted=False)
-    states = torch.nn.utils.rnn.unpack_sequence(backbone.gru(packed)[0])
-    expected = backbone.out(torch.cat(states))
+    expected = torchs_own(backbone, inputs)
     torch.testing.assert_close(backbone(inputs, LENGTHS), expected, rtol=0, atol=1e-12)
 
 
@@ -39,13 +44,7 @@ def test_gradients_are_those_of_torchs_own(layers: int) -> None:
     for own in (True, False):
         backbone.zero_grad()
         inputs = vectors().requires_grad_()
-        if own:
-            outputs = backbone(inputs, LENGTHS)
-        else:
-            parts = list(inputs.split(LENGTHS.tolist()))
-            packed = torch.nn.utils.rnn.pack_sequence(parts, enforce_sorted=False)
-            states = torch.nn.utils.rnn.unpack_sequence(backbone.gru(packed)[0])
-            outputs = backbone.out(torch.cat(states))
+        outputs = backbone(inputs, LENGTHS) if own else torchs_own(backbone, inputs)
         outputs.square().sum().backward()
         told.append([outputs, inputs.grad, *(one.grad for one in backbone.parameters())])
     for one, other in zip(*told, strict=True):
