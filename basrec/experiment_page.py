@@ -38,7 +38,8 @@ from basrec.experiment_tables import (
 from basrec.experiment_text import as_data, to_latex, to_markdown
 from basrec.files import machine_errors, write_json, write_whole
 from basrec.power import told_once
-from basrec.published import Beside, beside_published, shown
+from basrec.against_published import Beside, beside_published
+from basrec.published import shown
 from basrec.published_table import PUBLISHED_HEAD, published_rows
 from basrec.report import facts_of, facts_told
 from basrec.run_folder import read_history

@@ -22,7 +22,8 @@ from basrec.experiment_tables import (
     users_rows,
 )
 from basrec.power import told_once
-from basrec.published import Beside, shown
+from basrec.against_published import Beside
+from basrec.published import shown
 from basrec.published_table import PUBLISHED_HEAD, published_rows
 from basrec.sweep_folder import Sweep
 

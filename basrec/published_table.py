@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from basrec.experiment_tables import DASH, interval_of, number, percent
-from basrec.published import Beside, shown
+from basrec.against_published import Beside
+from basrec.published import shown
 
 PUBLISHED_HEAD = [
     *("data set", "backbone", "variant", "metric", "ours", "95 % interval", "published"),
