@@ -35,6 +35,7 @@ def test_yaml_of_ours_has_no_aliases_and_whatever_is_wrong_is_one_error(tmp_path
     for text in (
         "a: &x [1]\nb: *x\n",
         "[" * 5000,
+        "- " * 30 + "x",
         "!!int x",
         "a: 2019-02-30",
         "\0",
