@@ -8,6 +8,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from basrec.against_published import Beside, beside_published
 from basrec.comparisons import Family, compare_all
 from basrec.errors import InputError
 from basrec.experiment_figures import (
@@ -38,7 +39,6 @@ from basrec.experiment_tables import (
 from basrec.experiment_text import as_data, to_latex, to_markdown
 from basrec.files import machine_errors, write_json, write_whole
 from basrec.power import told_once
-from basrec.against_published import Beside, beside_published
 from basrec.published import shown
 from basrec.published_table import PUBLISHED_HEAD, published_rows
 from basrec.report import facts_of, facts_told

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 from unicodedata import lookup
 
+from basrec.against_published import Beside
 from basrec.comparisons import Family
 from basrec.experiment_tables import (
     LEGEND,
@@ -22,7 +23,6 @@ from basrec.experiment_tables import (
     users_rows,
 )
 from basrec.power import told_once
-from basrec.against_published import Beside
 from basrec.published import shown
 from basrec.published_table import PUBLISHED_HEAD, published_rows
 from basrec.sweep_folder import Sweep

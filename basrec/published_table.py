@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from basrec.experiment_tables import DASH, interval_of, number, percent
 from basrec.against_published import Beside
+from basrec.experiment_tables import DASH, interval_of, number, percent
 from basrec.published import shown
 
 PUBLISHED_HEAD = [

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from basrec.against_published import beside_published
 from basrec.comparisons import compare_all
 from basrec.experiment_tables import blocks, build_table, small, summary_rows
 from basrec.experiment_text import tex, to_latex, to_markdown
-from basrec.against_published import beside_published
 from basrec.sweep_folder import Sweep, read_sweep
 from tests.basrec.conftest import write_sweep_files
 from tests.basrec.test_sweep_folder import row

@@ -17,6 +17,7 @@ from pipeline.interactions import ingest
 from pipeline.neighbours import add_neighbours
 from pipeline.preparation import prepare
 from pipeline.sample import write_sample
+from tests.prefect_home import prefect_home
 
 
 def free_port() -> int:
@@ -44,7 +45,7 @@ def serving(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     port = free_port()
     address = f"http://127.0.0.1:{port}/api"
     environment = os.environ | {
-        "PREFECT_HOME": str(home),
+        "PREFECT_HOME": prefect_home(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_API_URL": address,
     }

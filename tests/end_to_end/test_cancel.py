@@ -19,6 +19,7 @@ from flows.config import resolve
 from flows.json_lines import read_lines
 from flows.prepare import prepare_folder
 from pipeline.sample import write_sample
+from tests.prefect_home import prefect_home
 
 EPOCHS = 12
 SETTINGS = [
@@ -60,7 +61,7 @@ def command(flow: str) -> list[str]:
 
 def environment(place: Path, **more: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
-    return kept | {"PREFECT_HOME": str(place / "prefect")} | more
+    return kept | {"PREFECT_HOME": prefect_home(place)} | more
 
 
 def until(is_so: Callable[[], Any], seconds: float = 240) -> Any:

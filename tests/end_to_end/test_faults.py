@@ -29,6 +29,7 @@ from pipeline.neighbours import add_neighbours
 from pipeline.preparation import prepare
 from pipeline.sample import write_sample
 from tests.end_to_end.conftest import serving
+from tests.prefect_home import prefect_home
 
 BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 DATA = DataConfig.model_validate({"format": "amazon_2018", "min_count": 3})
@@ -341,7 +342,7 @@ def flow(place: Path, **environment: str) -> subprocess.Popen[str]:
     sets = [word for setting in settings[1:] for word in ("--set", setting)]
     return subprocess.Popen(
         [*BASREC, "run", "--dataset", "sample", "--flow", "train", "--data", str(place), *sets],
-        env=os.environ | {"PREFECT_HOME": str(place / "prefect"), **environment},
+        env=os.environ | {"PREFECT_HOME": prefect_home(place), **environment},
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -356,12 +357,12 @@ def test_a_damaged_database_of_prefect_is_one_line_and_may_be_removed(
     database.parent.mkdir()
     database.write_bytes(b"no database" * 1000)
     seconds = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "10"}
-    process = flow(tmp_path, **seconds)
+    process = flow(tmp_path, PREFECT_HOME=str(database.parent), **seconds)
     told = process.communicate(timeout=200)[1]
     assert process.returncode == 1 and "Traceback" not in told
     assert told.strip().splitlines()[-1].startswith("error: Prefect's own server does not start")
     shutil.rmtree(database.parent)
-    process = flow(tmp_path)
+    process = flow(tmp_path, PREFECT_HOME=str(database.parent))
     told = process.communicate(timeout=200)[1]
     assert process.returncode == 0, told
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
+from tests.prefect_home import prefect_home
+
 DOC = Path(__file__).parents[2] / "docs" / "new-domain.md"
 
 
@@ -20,7 +22,7 @@ def test_every_line_of_the_guide_works(tmp_path: Path) -> None:
     for source in blocks("python"):
         subprocess.run([sys.executable, "-c", source], cwd=tmp_path, check=True)
     (tmp_path / "plays.yaml").write_text(blocks("yaml")[0])
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    environment = os.environ | {"PREFECT_HOME": prefect_home(tmp_path)}
     lines = [line for text in blocks("sh") for line in text.splitlines()]
     told = {}
     for line in lines:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import dense_rows
 from tests.flows.test_lock import hold
+from tests.prefect_home import prefect_home
 
 BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 CONFIG = """
@@ -33,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def basrec(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    monkeypatch.setenv("PREFECT_HOME", str(place / "prefect"))
+    monkeypatch.setenv("PREFECT_HOME", prefect_home(place))
     monkeypatch.setenv("COLUMNS", "160")
 
     def call(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from flows.json_lines import read_lines
 from pipeline.sample import write_sample
+from tests.prefect_home import prefect_home
 
 SETTINGS = [
     "data.min_count=3",
@@ -33,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def basrec(
     place: Path, *arguments: str, server: str | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PREFECT_HOME": str(place / "prefect"), "COLUMNS": "160"}
+    environment = os.environ | {"PREFECT_HOME": prefect_home(place), "COLUMNS": "160"}
     environment.pop("PREFECT_API_URL", None)
     if server:
         environment["PREFECT_API_URL"] = server

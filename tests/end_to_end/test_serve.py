@@ -18,6 +18,7 @@ import pytest
 from flows.serve import read_deployments
 from pipeline.sample import write_sample
 from tests.end_to_end.conftest import free_port
+from tests.prefect_home import prefect_home
 
 BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 SMALL = {
@@ -72,6 +73,7 @@ def serving(data: Path) -> Iterator[Serving]:
     environment = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
     if not (data / "raw").exists():
         write_sample(data / "raw" / "sample" / "sample.json.gz", 4000)
+        prefect_home(data)
     with log.open("w") as output:
         process = subprocess.Popen(
             [*BASREC, "serve", "--data", str(data), "--port", str(port)],

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefect_home import prefect_home
 from tests.test_layout import ROOT
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")
 def test_nights_with_kills_come_to_what_one_clean_rebuild_makes(tmp_path: Path) -> None:
     place, out = tmp_path / "work", tmp_path / "soak.json"
+    prefect_home(place)
     command = [sys.executable, str(ROOT / "benchmarks" / "soak.py"), str(place), str(out)]
     options = ["--nights", "3", "--kills", "2", "--seed", "2", "--rows", "6000"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)

@@ -22,6 +22,7 @@ from pipeline.interactions import ingest
 from pipeline.neighbours import add_neighbours
 from pipeline.preparation import prepare
 from pipeline.sample import write_sample
+from tests.prefect_home import prefect_home
 
 BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 EXPERIMENT = """
@@ -59,7 +60,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(place: Path, data: str, server: str) -> subprocess.Popen[str]:
     environment = os.environ | {
-        "PREFECT_HOME": str(place / "prefect"),
+        "PREFECT_HOME": prefect_home(place),
         "PREFECT_API_URL": server,
         "COLUMNS": "120",
     }

@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.prefect_home import prefect_home
+
 START = """
 import sys, time
 from flows.run import quieten_prefect
@@ -25,7 +27,7 @@ sys.stdin.read() if len(sys.argv) == 1 else time.sleep(600)
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")}
-    return kept | {"PREFECT_HOME": str(tmp_path / "prefect"), "BASREC_DEBUG": "1"}
+    return kept | {"PREFECT_HOME": prefect_home(tmp_path), "BASREC_DEBUG": "1"}
 
 
 def start(environment: dict[str, str], *words: str) -> tuple[subprocess.Popen[str], str]:
