@@ -19,7 +19,7 @@ def test_a_sweep_whose_runs_are_gone_still_reports(sweep: Path, tmp_path: Path) 
     text = write_experiment_report(moved, PUBLISHED).read_text()
     assert "Users are not compared everywhere: a run folder is gone or damaged" in text
     assert "The run folders of these cells are gone" in text
-    assert "headline" in cells_of(text).tables
+    assert 'id="headline"' in text
 
 
 def with_origins(sweep: Path, place: Path) -> Path:
