@@ -8,8 +8,11 @@ and what a ReLU leaves is never negative.
 Shapes: B sequences, T packed positions, L = max_length slots, D embedding size, k kernel size.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from basrec.backbones.lengths import check_packed, check_padded, real_slots
@@ -21,19 +24,39 @@ NORM_EPSILON = 1e-8
 """Of the authors' code."""
 
 
-def look_back(vectors: Tensor, position: Tensor, taps: int, dilation: int) -> Tensor:
-    """Put rows (R, D) side by side with those of their own sequence before them: (R, taps * D).
+class LookBack(torch.autograd.Function):
+    """Rows (R, D) side by side with those of their own sequence before them: (R, taps * D).
 
     Tap j holds the row j * dilation places back, and zeros where that lies before the sequence's
     first item; `position` (R,) counts from 0 there and is negative at padded slots. Shifts and a
-    mask in place of a look-up, whose gradient would add row by row.
+    factor in place of a look-up, whose gradient would add row by row; each tap is written and
+    read once, where PyTorch's own steps would copy it four times.
     """
-    rows = vectors.shape[0]
-    parts = []
-    for back in range(0, taps * dilation, dilation):
-        shifted = functional.pad(vectors, (0, 0, back, 0))[:rows]
-        parts.append(shifted.masked_fill((position < back).unsqueeze(1), 0.0))
-    return torch.cat(parts, dim=1)
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, position: Tensor, taps: int, dilation: int) -> Tensor:
+        """Give the taps side by side."""
+        rows, size = vectors.shape
+        ctx.shifts = [min(tap * dilation, rows) for tap in range(taps)]
+        own = [(position >= tap * dilation).to(vectors.dtype).unsqueeze(1) for tap in range(taps)]
+        seen = vectors.new_empty(rows, taps, size)
+        for tap, back in enumerate(ctx.shifts):
+            seen[:back, tap] = 0.0
+            torch.mul(vectors[: rows - back], own[tap][back:], out=seen[back:, tap])
+        ctx.save_for_backward(*own)
+        return seen.flatten(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> Any:
+        """Give the slopes of the rows."""
+        own = ctx.saved_tensors
+        rows = len(slope)
+        slopes = slope.view(rows, len(own), -1)
+        total = slopes[:, 0] * own[0]
+        for tap, back in enumerate(ctx.shifts[1:], 1):
+            total[: rows - back].addcmul_(slopes[back:, tap], own[tap][back:])
+        return total, None, None, None
 
 
 class Convolution(nn.Module):
@@ -47,7 +70,9 @@ class Convolution(nn.Module):
 
     def forward(self, vectors: Tensor, position: Tensor) -> Tensor:
         """Transform rows (R, D) at `position` (R,) of their sequences."""
-        seen = look_back(vectors, position, self.taps, self.dilation)
+        seen: Tensor = LookBack.apply(  # type: ignore[no-untyped-call]
+            vectors, position, self.taps, self.dilation
+        )
         return functional.relu(self.norm(self.mix(seen)))
 
 
