@@ -24,13 +24,22 @@ NORM_EPSILON = 1e-8
 """Of the authors' code."""
 
 
-class LookBack(torch.autograd.Function):
-    """Rows (R, D) side by side with those of their own sequence before them: (R, taps * D).
+def look_back(vectors: Tensor, position: Tensor, taps: int, dilation: int) -> Tensor:
+    """Put rows (R, D) side by side with those of their own sequence before them: (R, taps * D).
 
     Tap j holds the row j * dilation places back, and zeros where that lies before the sequence's
-    first item; `position` (R,) counts from 0 there and is negative at padded slots. Shifts and a
-    factor in place of a look-up, whose gradient would add row by row; each tap is written and
-    read once, where PyTorch's own steps would copy it four times.
+    first item; `position` (R,) counts from 0 there and is negative at padded slots.
+    """
+    seen: Tensor = _LookBack.apply(  # type: ignore[no-untyped-call]
+        vectors, position, taps, dilation
+    )
+    return seen
+
+
+class _LookBack(torch.autograd.Function):
+    """Shifts and a factor in place of a look-up, whose gradient would add row by row.
+
+    Each tap is written and read once, where PyTorch's own steps would copy it four times.
     """
 
     @staticmethod
@@ -70,9 +79,7 @@ class Convolution(nn.Module):
 
     def forward(self, vectors: Tensor, position: Tensor) -> Tensor:
         """Transform rows (R, D) at `position` (R,) of their sequences."""
-        seen: Tensor = LookBack.apply(  # type: ignore[no-untyped-call]
-            vectors, position, self.taps, self.dilation
-        )
+        seen = look_back(vectors, position, self.taps, self.dilation)
         return functional.relu(self.norm(self.mix(seen)))
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from basrec.backbones.nextitnet import Convolution
+from basrec.backbones.nextitnet import Convolution, look_back
 from tests.basrec.backbones.entries import draw, make
 
 
@@ -47,3 +47,17 @@ def test_the_defaults_see_further_back_than_the_longest_input() -> None:
     config = make("nextitnet").config.nextitnet
     reach = sum((config.kernel_size - 1) * 3 * dilation for dilation in config.dilations)
     assert reach == 2 * 3 * (1 + 4 + 1 + 4) == 60 > 50
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 9])
+def test_the_gradient_of_looking_back_is_that_of_differences(dilation: int) -> None:
+    position = torch.tensor([-1, -1, 0, 1, 2, 3, 0, 0, 1])  # two padded slots, three sequences
+    vectors = draw(9, 2).requires_grad_()
+    assert torch.autograd.gradcheck(look_back, (vectors, position, 3, dilation))
+
+
+def test_a_tap_is_the_row_before_in_the_same_sequence_or_zero() -> None:
+    rows = torch.tensor([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    seen = look_back(rows, torch.tensor([0, 1, 2, 0, 1]), 3, 1)
+    assert seen.tolist() == [[1, 0, 0], [2, 1, 0], [3, 2, 1], [4, 0, 0], [5, 4, 0]]
+    assert look_back(rows, torch.tensor([0, 1, 2, 3, 4]), 2, 7)[:, 1].tolist() == [0.0] * 5
