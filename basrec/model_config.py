@@ -7,6 +7,10 @@ from pydantic import Field, model_validator
 from basrec.section import Dropout, Positive, Scale, Section
 
 
+Dilation = Annotated[int, Field(ge=1, le=4096)]
+"""More would look back further than the longest input."""
+
+
 class SASRecOptions(Section):
     """SASRec's own sizes; defaults from the published settings for BASRec."""
 
@@ -27,8 +31,8 @@ class GRU4RecOptions(Section):
 class NextItNetOptions(Section):
     """NextItNet's own sizes; the dilations' pattern is that of its authors' code (WSDM 2019)."""
 
-    kernel_size: Annotated[int, Field(ge=2)] = 3
-    dilations: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 4, 1, 4)
+    kernel_size: Annotated[int, Field(ge=2, le=64)] = 3
+    dilations: Annotated[tuple[Dilation, ...], Field(min_length=1)] = (1, 4, 1, 4)
     """Of the residual blocks in turn, each with a second convolution of twice the dilation."""
 
 

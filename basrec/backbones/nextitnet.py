@@ -39,19 +39,21 @@ def look_back(vectors: Tensor, position: Tensor, taps: int, dilation: int) -> Te
 class _LookBack(torch.autograd.Function):
     """Shifts and a factor in place of a look-up, whose gradient would add row by row.
 
-    Each tap is written and read once, where PyTorch's own steps would copy it four times.
+    Each tap is written and read once, where PyTorch's own steps would copy it four times. There is
+    no second derivative; what is not finite in a row reaches the sequence after it.
     """
 
     @staticmethod
     def forward(ctx: Any, vectors: Tensor, position: Tensor, taps: int, dilation: int) -> Tensor:
         """Give the taps side by side."""
         rows, size = vectors.shape
-        ctx.shifts = [min(tap * dilation, rows) for tap in range(taps)]
-        own = [(position >= tap * dilation).to(vectors.dtype).unsqueeze(1) for tap in range(taps)]
+        ctx.shifts = [tap * dilation for tap in range(taps)]
+        own = [(position >= back).to(vectors.dtype).unsqueeze(1) for back in ctx.shifts]
+        reach = ctx.shifts[-1]
+        longer = functional.pad(vectors, (0, 0, reach, 0))
         seen = vectors.new_empty(rows, taps, size)
         for tap, back in enumerate(ctx.shifts):
-            seen[:back, tap] = 0.0
-            torch.mul(vectors[: rows - back], own[tap][back:], out=seen[back:, tap])
+            seen[:, tap].copy_(longer.narrow(0, reach - back, rows)).mul_(own[tap])
         ctx.save_for_backward(*own)
         return seen.flatten(1)
 
@@ -60,11 +62,11 @@ class _LookBack(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> Any:
         """Give the slopes of the rows."""
         own = ctx.saved_tensors
-        rows = len(slope)
-        slopes = slope.view(rows, len(own), -1)
+        slopes = slope.unflatten(1, (len(own), slope.shape[1] // len(own)))
         total = slopes[:, 0] * own[0]
         for tap, back in enumerate(ctx.shifts[1:], 1):
-            total[: rows - back].addcmul_(slopes[back:, tap], own[tap][back:])
+            ahead = slopes[back:, tap]
+            total[: len(ahead)].addcmul_(ahead, own[tap][back:])
         return total, None, None, None
 
 
