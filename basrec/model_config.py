@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from basrec.section import Dropout, Positive, Scale, Section
 
-
 Dilation = Annotated[int, Field(ge=1, le=4096)]
 """More would look back further than the longest input."""
 

@@ -62,7 +62,7 @@ class _LookBack(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> Any:
         """Give the slopes of the rows."""
         own = ctx.saved_tensors
-        slopes = slope.unflatten(1, (len(own), slope.shape[1] // len(own)))
+        slopes = slope.view(len(slope), len(own), slope.shape[1] // len(own))
         total = slopes[:, 0] * own[0]
         for tap, back in enumerate(ctx.shifts[1:], 1):
             ahead = slopes[back:, tap]

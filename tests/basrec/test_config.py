@@ -44,3 +44,9 @@ def test_numbers_are_finite(value: float) -> None:
     for section, key in (("train", "learning_rate"), ("augmentation", "alpha")):
         with pytest.raises(ValidationError, match="finite"):
             TrainConfig.model_validate({section: {key: value}})
+
+
+@pytest.mark.parametrize(("key", "value"), [("kernel_size", 65), ("dilations", [1, 4097])])
+def test_shifts_that_no_sequence_needs_are_refused(key: str, value: object) -> None:
+    with pytest.raises(ValidationError, match="less than or equal"):
+        TrainConfig.model_validate({"model": {"nextitnet": {key: value}}})

@@ -61,3 +61,10 @@ def test_a_tap_is_the_row_before_in_the_same_sequence_or_zero() -> None:
     seen = look_back(rows, torch.tensor([0, 1, 2, 0, 1]), 3, 1)
     assert seen.tolist() == [[1, 0, 0], [2, 1, 0], [3, 2, 1], [4, 0, 0], [5, 4, 0]]
     assert look_back(rows, torch.tensor([0, 1, 2, 3, 4]), 2, 7)[:, 1].tolist() == [0.0] * 5
+
+
+def test_no_rows_have_no_taps_and_no_slope() -> None:
+    none = torch.zeros(0, 2, requires_grad=True)
+    seen = look_back(none, torch.zeros(0, dtype=torch.long), 3, 4)
+    seen.sum().backward()
+    assert seen.shape == (0, 6) and none.grad is not None and none.grad.shape == (0, 2)
