@@ -39,8 +39,8 @@ def look_back(vectors: Tensor, position: Tensor, taps: int, dilation: int) -> Te
 class _LookBack(torch.autograd.Function):
     """Shifts and a factor in place of a look-up, whose gradient would add row by row.
 
-    Taps are written and their slopes added up in place, without PyTorch's copies for each shift, mask
-    and join. No second derivative; what is not finite in a row reaches the sequence after it.
+    Taps are written and their slopes added up in place, without PyTorch's copies for each shift,
+    mask and join. There is no second derivative; what is not finite reaches the next sequence too.
     """
 
     @staticmethod
