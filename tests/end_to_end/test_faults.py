@@ -335,14 +335,14 @@ def test_a_raw_file_that_grows_while_it_is_read_is_refused(kind: str, tmp_path: 
     assert {path.name for path in tmp_path.iterdir()} == {"raw", "ingested", "sample.json.gz"}
 
 
-def flow(place: Path, **environment: str) -> subprocess.Popen[str]:
-    """Start the flow that trains on what lies in `place`, with its own Prefect."""
+def flow(place: Path, home: str = "", **environment: str) -> subprocess.Popen[str]:
+    """Start the flow that trains on what lies in `place`, with the Prefect of a `home`."""
     settings = ["dataset=sample", "name=tiny", "methods=[base]", "device=cpu", "kernels=plain"]
     settings += ["model.embedding_size=16", "train.batch_size=8", "train.stage1.epochs=20"]
     sets = [word for setting in settings[1:] for word in ("--set", setting)]
     return subprocess.Popen(
         [*BASREC, "run", "--dataset", "sample", "--flow", "train", "--data", str(place), *sets],
-        env=os.environ | {"PREFECT_HOME": prefect_home(place), **environment},
+        env=os.environ | {"PREFECT_HOME": home or prefect_home(place), **environment},
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -357,12 +357,12 @@ def test_a_damaged_database_of_prefect_is_one_line_and_may_be_removed(
     database.parent.mkdir()
     database.write_bytes(b"no database" * 1000)
     seconds = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "10"}
-    process = flow(tmp_path, PREFECT_HOME=str(database.parent), **seconds)
+    process = flow(tmp_path, str(database.parent), **seconds)
     told = process.communicate(timeout=200)[1]
     assert process.returncode == 1 and "Traceback" not in told
     assert told.strip().splitlines()[-1].startswith("error: Prefect's own server does not start")
     shutil.rmtree(database.parent)
-    process = flow(tmp_path, PREFECT_HOME=str(database.parent))
+    process = flow(tmp_path, str(database.parent))
     told = process.communicate(timeout=200)[1]
     assert process.returncode == 0, told
 
