@@ -1,11 +1,9 @@
-"""The report on a sweep, as files and in a real browser."""
+"""The report on a sweep, as files; test_pages_in_a_browser.py looks at it."""
 
 import html
 import html.parser
 import json
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from basrec.errors import InputError
 from basrec.experiment_page import write_experiment_report
 
 PUBLISHED = Path(__file__).parents[2] / "configs" / "published"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -164,53 +161,3 @@ def test_a_damaged_run_folder_is_a_note_and_no_more(sweep: Path, tmp_path: Path,
 def test_a_page_by_another_ending_is_refused(sweep: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"name a \.html file"):
         write_experiment_report(sweep, PUBLISHED, tmp_path / "report.json")
-
-
-def dumped(page: Path, folder: Path, *flags: str) -> str:
-    """Give the page as the browser has it after its scripts."""
-    assert CHROMIUM is not None
-    fixed = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    fixed += ["--virtual-time-budget=2000", f"--user-data-dir={folder}", "--dump-dom"]
-    command = [CHROMIUM, *fixed, *flags, page.resolve().as_uri()]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-    return done.stdout
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_a_browser_opens_the_page_and_reads_a_number(page: Path, tmp_path: Path) -> None:
-    told = dumped(page, tmp_path)
-    data = json.loads(page.with_suffix(".json").read_text())["table"]
-    (mine,) = [r for r in data if (r["variant"], r["metric"]) == ("BASRec", "NDCG@10")]
-    (row,) = [r for r in cells_of(told).tables["headline"] if r[1:2] == ["BASRec"]]
-    assert re.match(r"\d\.\d{4}", row[2]) and row[2].startswith(f"{mine['mean']:.4f}")
-
-
-MEASURE = """<script>
-for (const one of document.querySelectorAll("details")) one.open = true;
-const width = document.documentElement.clientWidth, wide = [];
-for (const one of document.querySelectorAll("body *")) {
-  const frame = one.closest(".scroll, pre"), box = (frame || one).getBoundingClientRect();
-  if (one.closest("svg") && one.tagName != "svg") continue;
-  if (box.right > width + 1 || box.left < -1) wide.push(one.tagName + "#" + one.id);
-  if (one.matches(".scroll") && one.scrollWidth > one.clientWidth + 1)
-    wide.push("scrolls " + one.firstElementChild.id);
-}
-parent.document.getElementById("told").textContent = `${width}: ${wide.join(" ")}|`;
-</script>"""
-FRAME = '<p id="told"></p><iframe style="border: 0" width="{}" height="900" srcdoc="{}"></iframe>'
-"""A browser's own window is no narrower than some 500 pixels; a frame is."""
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-@pytest.mark.parametrize("width", [1440, 1280, 390])
-def test_nothing_is_cut_off(page: Path, tmp_path: Path, width: int) -> None:
-    copy = tmp_path / "page.html"
-    text = page.read_text().replace("</body>", f"{MEASURE}</body>")
-    copy.write_text('<meta charset="utf-8">' + FRAME.format(width, html.escape(text)))
-    told = dumped(copy, tmp_path / "browser", "--hide-scrollbars")
-    (found,) = re.findall(r'id="told">(\d+): ([^|]*)\|', told)
-    assert int(found[0]) == width
-    wide = found[1].split(" ") if found[1] else []
-    if width == 390:  # wide tables scroll there, each in a frame of its own
-        wide = [name for name in wide if name != "scrolls" and "#" in name]
-    assert not wide
