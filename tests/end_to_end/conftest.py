@@ -17,6 +17,7 @@ from pipeline.interactions import ingest
 from pipeline.neighbours import add_neighbours
 from pipeline.preparation import prepare
 from pipeline.sample import write_sample
+from tests.end_to_end.faults import whole  # noqa: F401  (a fixture)
 from tests.prefect_home import prefect_home
 
 

@@ -3,12 +3,13 @@
 import gzip
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import dense_rows
-from tests.flows.data_folder import make_data
+from tests.flows.data_folder import METRICS, change_run, make_data, published
 from tests.flows.searching import fake_train, prepared  # noqa: F401  (fixtures)
 
 
@@ -29,3 +30,17 @@ def data(made_data: Path, tmp_path: Path) -> Path:
     """Give a copy to work on."""
     shutil.copytree(made_data, tmp_path / "data")
     return tmp_path / "data"
+
+
+@pytest.fixture
+def raw(write_dump: Callable[..., Path]) -> Path:
+    return write_dump(dense_rows(8, 8))
+
+
+@pytest.fixture
+def twice(data: Path) -> Path:
+    """Publish with all metrics 0.5, then train something else."""
+    change_run(data, **METRICS)
+    assert published(data).version.name == "000001"
+    change_run(data, test_MRR_0=0.1)
+    return data

@@ -7,11 +7,13 @@ from basrec.files import digest_file, read_json, write_json
 from basrec.training import train
 from flows.config import RunConfig, resolve_values
 from flows.folders import Folders
+from flows.publishing import Published, publish
 from pipeline.interactions import ingest
 from pipeline.neighbours import add_neighbours
 from pipeline.preparation import prepare
 
 NAME = "mine"
+METRICS = {f"{split}_{name}_10": 0.5 for split in ("validation", "test") for name in ("HR", "NDCG")}
 
 
 def run_config(**publish: Any) -> RunConfig:
@@ -56,3 +58,8 @@ def record_outputs(run: Path) -> None:
     manifest = read_json(run / "manifest.json")
     manifest["outputs"] = {name: digest_file(run / name) for name in manifest["outputs"]}
     write_json(run / "manifest.json", manifest)
+
+
+def published(data: Path, **options: Any) -> Published:
+    """Publish the run under the config that these options give."""
+    return publish(run_config(**options), data)

@@ -1,9 +1,6 @@
 """Publishing: every check, refusal, the same run twice, rollback, and kills at every step."""
 
-import json
-import os
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +16,18 @@ from flows.config import resolve
 from flows.folders import Folders
 from flows.garbage import find_garbage
 from flows.publish_config import PublishConfig
-from flows.publish_show import show_versions
-from flows.publishing import Published, Refused, publish
-from flows.versions import current, is_whole, read_publication, roll_back, versions
+from flows.publishing import Refused, publish
+from flows.versions import current, is_whole, read_publication, versions
 from pipeline.errors import InputError
-from tests.flows.data_folder import NAME, change_run, record_outputs, run_config, run_of
-
-METRICS = {f"{split}_{name}_10": 0.5 for split in ("validation", "test") for name in ("HR", "NDCG")}
-
-
-def published(data: Path, **options: Any) -> Published:
-    return publish(run_config(**options), data)
+from tests.flows.data_folder import (
+    METRICS,
+    NAME,
+    change_run,
+    published,
+    record_outputs,
+    run_config,
+    run_of,
+)
 
 
 def refusal(data: Path, **options: Any) -> str:
@@ -40,15 +38,6 @@ def refusal(data: Path, **options: Any) -> str:
         published(data, **options)
     assert current(folder) == before and "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@pytest.fixture
-def twice(data: Path) -> Path:
-    """Publish with all metrics 0.5, then train something else."""
-    change_run(data, **METRICS)
-    assert published(data).version.name == "000001"
-    change_run(data, test_MRR_0=0.1)
-    return data
 
 
 def test_a_version_stands_by_itself(data: Path) -> None:
@@ -199,44 +188,6 @@ def test_the_method_is_the_last_unless_another_is_named(data: Path) -> None:
     assert publish(config, data, run=run_of(data)).outcome == "unchanged"
 
 
-def test_rollback_goes_to_what_was_current_before(twice: Path) -> None:
-    folder = Folders(twice, NAME).published
-    assert published(twice).version.name == "000002"
-    assert roll_back(folder) == ("000002", folder / "000001")
-    assert (folder / "current").readlink() == Path("000001")
-    left = published(twice)  # the next night comes to the same run
-    assert left.outcome == "rolled back" and "version 000002, which was rolled back" in left.told
-    change_run(twice, test_HR_10=0.6)
-    assert published(twice).version.name == "000003"
-    assert roll_back(folder)[1].name == "000001"  # not 000002, which was left for a reason
-    with pytest.raises(InputError, match="no whole version before 000001"):
-        roll_back(folder)
-    assert publish(run_config(), twice, again=True).version.name == "000004"
-
-
-def test_rollback_passes_over_a_damaged_version(twice: Path) -> None:
-    published(twice)
-    change_run(twice, test_HR_10=0.6)
-    folder = published(twice).version.parent
-    (folder / "000002" / "run" / "model.safetensors").write_bytes(b"")
-    assert roll_back(folder)[1].name == "000001"
-
-
-def test_a_damaged_current_version_is_told_and_mended(twice: Path) -> None:
-    version = published(twice).version
-    shutil.rmtree(version)
-    with pytest.raises(InputError, match="does not lead to a version"):
-        published(twice)
-    assert roll_back(version.parent) == ("000002", version.parent / "000001")
-
-
-def test_a_damaged_version_is_not_what_a_run_is_compared_with(twice: Path) -> None:
-    version = published(twice).version
-    (version / "run" / "metrics.json").write_text("{")
-    assert published(twice).version.name == "000003"  # it is not there already
-    assert read_publication(version.parent / "000003")["compared_with"] == "000001"
-
-
 def test_gc_leaves_as_many_versions_as_publishing_says(data: Path) -> None:
     for number in range(1, 5):
         change_run(data, test_MRR_0=float(number))
@@ -252,74 +203,3 @@ def test_publishing_enters_no_digest() -> None:
     assert changed.publish.enabled and changed.lock.wait_seconds == 9
     assert changed.for_method("base") == plain.for_method("base")
     assert (changed.data, changed.neighbours) == (plain.data, plain.neighbours)
-
-
-STEPS = {
-    flows.publishing.shutil: ("copyfile",),
-    flows.versions: ("sync",),
-    flows.publishing: ("sync", "write_json"),
-    Path: ("rename", "replace", "symlink_to", "mkdir"),
-}
-
-
-def publish_until_killed(data: Path, step: int) -> bool:
-    """Publish in a process that is killed before a step; tell whether it was."""
-    child = os.fork()
-    if child == 0:
-        left = [step]
-        for owner, names in STEPS.items():
-            for name in names:
-                setattr(owner, name, counted(getattr(owner, name), left))
-        published(data)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
-
-
-def counted(function: Any, left: list[int]) -> Any:
-    def step(*arguments: Any, **options: Any) -> Any:
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left[0] -= 1
-        return function(*arguments, **options)
-
-    return step
-
-
-def test_a_kill_at_any_step_leaves_a_whole_version_current(
-    twice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The checks only read; without them the process can be forked.
-    monkeypatch.setattr(flows.publishing, "check_all", lambda *_: [])
-    step, found = 0, set()
-    while True:
-        data = tmp_path / f"killed-{step}"
-        shutil.copytree(twice, data, symlinks=True)
-        was_killed = publish_until_killed(data, step)
-        now = current(Folders(data, NAME).published)
-        assert now and is_whole(now)
-        found.add(now.name)
-        again = published(data)
-        assert is_whole(again.version) and current(again.version.parent) == again.version
-        assert again.outcome == ("published" if now.name == "000001" else "unchanged")
-        if not was_killed:
-            break
-        step += 1
-    assert step > 20 and found == {"000001", "000002"}
-
-
-@pytest.mark.parametrize(
-    "told", [{"keep": [1], "run": 3, "at": []}, {"keep": "x"}, [], {"keep": -1}]
-)
-def test_a_publication_of_other_values_is_shown_and_cleaned_up(told: Any, tmp_path: Path) -> None:
-    version = tmp_path / "published" / "mine" / "000001"
-    version.mkdir(parents=True)
-    (version / "publication.json").write_text(json.dumps(told))
-    (version.parent / "refused" / "000002").mkdir(parents=True)
-    show_versions(tmp_path / "published", None)
-    assert find_garbage(tmp_path) == ([], 0)
-    (version / "run").mkdir()
-    (version / "run" / "metrics.json").write_text('{"test": {"HR@10": "much"}}')
-    with pytest.raises(InputError, match=r"metrics.json: not as promised"):
-        show_versions(tmp_path / "published", None)
