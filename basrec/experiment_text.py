@@ -219,7 +219,7 @@ def tex(text: str) -> str:
 
 
 def _tex_sign(sign: str) -> str:
-    if sign in LATEX_SIGNS or sign.isascii():
+    if sign in LATEX_SIGNS or (sign.isascii() and sign.isprintable()):
         return LATEX_SIGNS.get(sign, sign)
     base, marks = (parts := unicodedata.normalize("NFD", sign))[0], parts[1:]
     if base.isascii() and marks in ACCENTS:

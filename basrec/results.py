@@ -3,9 +3,8 @@
 No times are in it, so that equal runs give equal bytes; those have a table of their own.
 """
 
-import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,43 +162,3 @@ BESIDE: dict[str, tuple[pa.Schema, Callable[[Path], list[Row]]]] = {
     "origins.csv": (ORIGINS, read_origin),
 }
 """The tables of finished cells beside the results: columns, and what reads a run's rows."""
-Beside = dict[tuple[str, ...], Row]
-"""By cell: `timing` by column, `similarity` by kind over training, `history` as in history.jsonl,
-with the summed loss alone, `origin` by column; each may be missing."""
-
-
-def read_beside(folder: Path) -> Beside:
-    """Read what the tables besides the results tell of each cell; none where there is no file.
-
-    Errors: KeyError, ValueError or csv.Error where a file is not as promised.
-    """
-    told: Beside = {}
-    for key, row in _rows_by_cell(folder / "timings.csv"):
-        told.setdefault(key, {})["timing"] = {k: float(value) for k, value in row.items() if value}
-    for key, row in _rows_by_cell(folder / "similarity.csv"):
-        kinds = told.setdefault(key, {}).setdefault("similarity", {})
-        kinds[row["kind"]] = float(row["over_training"])
-    for key, row in _rows_by_cell(folder / "history.csv"):
-        told.setdefault(key, {}).setdefault("history", []).append(_epoch(row))
-    for key, row in _rows_by_cell(folder / "origins.csv"):
-        texts = {name: row[name] for name in ("config", "policy", "environment", "inputs")}
-        origin = {name: dict(json.loads(text)) for name, text in texts.items()}
-        origin["environment"]["versions"] = dict(origin["environment"]["versions"])
-        told.setdefault(key, {})["origin"] = origin | {"weights": row["weights"]}
-    return told
-
-
-def _epoch(row: dict[str, str]) -> Row:
-    """Give a row of history.csv the shape of a line of history.jsonl."""
-    measured = {name: float(row[name]) for name in WATCHED if row[name]}
-    whole = {name: int(row[name]) for name in ("stage", "epoch")}
-    return {**whole, "loss": float(row["loss"]), "losses": {}, "validation": measured or None}
-
-
-def _rows_by_cell(path: Path) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
-    """Give each row of a table and the cell that it tells of."""
-    if not path.is_file():
-        return
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            yield tuple(str(row.pop(name)) for name in CELL), row

@@ -3,7 +3,6 @@
 A cell is a dataset, a backbone, a variant and a seed; a group is a cell without its seed.
 """
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from basrec.errors import InputError
 from basrec.evaluation import read_metrics
 from basrec.presets import flatten
 from basrec.report import damage_of, rules_of
-from basrec.results import CELL, METRICS, RESULTS, Beside, read_beside
+from basrec.results import CELL, METRICS
 from basrec.run_folder import read_config
 from basrec.stated import EXPERIMENT, Stated, StatedVariant, compared_with, read_stated
+from basrec.sweep_tables import Beside, read_beside, read_rows
 
-TABLES = ("results.parquet", "results.csv")
-"""The results; either will do, as where a folder was committed without what is binary."""
-DAMAGED = (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, csv.Error)
 Group = tuple[str, str, str]
 """Dataset, backbone, variant."""
 
@@ -132,21 +126,13 @@ class Sweep:
         return np.array(list(self.values(group, metric).values()))
 
 
-def is_sweep(folder: Path) -> bool:
-    """Tell a sweep's folder from a run's."""
-    return any((folder / name).is_file() for name in TABLES)
-
-
 def read_sweep(folder: Path) -> Sweep:
     """Read a sweep's folder.
 
     Errors: InputError where a file is missing or is not what the folder promises.
     """
-    rows, stated = _read_rows(folder), read_stated(folder / EXPERIMENT)
-    try:
-        cells = _cells(folder, rows, read_beside(folder))
-    except DAMAGED as exc:
-        raise InputError(f"{folder}: {exc!r}: tables are not as promised; sweep again") from exc
+    rows, stated = read_rows(folder), read_stated(folder / EXPERIMENT)
+    cells = _cells(folder, rows, read_beside(folder))
     variants = _names(stated.variants, (cell.variant for cell in cells))
     baseline = stated.baseline or variants[0]
     name = stated.name or folder.resolve().name
@@ -181,23 +167,6 @@ def _names(stated: Iterable[str], found: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*stated, *found]))
 
 
-def _read_rows(folder: Path) -> list[dict[str, Any]]:
-    path = next((folder / name for name in TABLES if (folder / name).is_file()), folder / TABLES[0])
-    types = {field.name: field.type for field in RESULTS}
-    try:
-        if path.suffix == ".csv":
-            options = pa.csv.ConvertOptions(column_types=types)
-            table = pa.csv.read_csv(path, convert_options=options)
-        else:
-            table = pq.read_table(path)
-        rows: list[dict[str, Any]] = table.to_pylist()
-    except (OSError, pa.ArrowException) as exc:
-        raise InputError(f"{path}: cannot be read ({exc}); is this a sweep's folder?") from exc
-    if not rows:
-        raise InputError(f"{path}: holds no cells; has the sweep run?")
-    return rows
-
-
 def _cells(folder: Path, rows: Sequence[dict[str, Any]], beside: Beside) -> list[Cell]:
     """Gather the rows of each cell, one a split."""
     parts: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -229,10 +198,7 @@ def _cell(folder: Path, rows: list[dict[str, Any]], beside: dict[str, Any]) -> C
 
 def _numbers(row: dict[str, Any]) -> dict[str, float]:
     told = {name: row.get(name) for name in METRICS}
-    there = {name: v for name, v in told.items() if v is not None and not math.isnan(v)}
-    if any(map(math.isinf, there.values())):
-        raise ValueError(f"a metric of {row['variant']!r}, seed {row['seed']}, is infinite")
-    return there
+    return {name: v for name, v in told.items() if v is not None and not math.isnan(v)}
 
 
 def data_of(folder: Path) -> Path:

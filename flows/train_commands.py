@@ -154,13 +154,17 @@ def report(
     from basrec.experiment_page import write_experiment_report
     from basrec.report import write_report
     from basrec.stated import EXPERIMENT
-    from basrec.sweep_folder import data_of, is_sweep
+    from basrec.sweep_folder import data_of
+    from basrec.sweep_tables import TABLES, is_sweep
     from pipeline.datasets import configs_folder
     from pipeline.errors import InputError
 
     sweeps = [folder for folder in folders if is_sweep(folder)]
     if sweeps and len(folders) > 1:
         raise InputError(f"{sweeps[0]}: is a sweep; report on it alone")
+    if not sweeps and not (folders[0] / "config.yaml").is_file():
+        told = f"no run folder (it has no config.yaml), and no sweep's ({' or '.join(TABLES)})"
+        raise InputError(f"{folders[0]}: {told}")
     if sweeps:
         published = configs_folder() / "published"
         words = ["basrec", "sweep", str(sweeps[0] / EXPERIMENT)]

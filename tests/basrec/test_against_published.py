@@ -91,5 +91,5 @@ def test_similarity_stands_beside_table_6(tmp_path: Path) -> None:
     assert single.ours is not None and single.ours.mean == 0.6
     assert cross.ours is None
     (tmp_path / "similarity.csv").write_text("\n".join([columns, "beauty,sasrec,BASRec,1,mean,,"]))
-    with pytest.raises(InputError, match="tables are not as promised"):
+    with pytest.raises(InputError, match=r"similarity.csv, row \d+: not as a sweep writes it"):
         read_sweep(tmp_path)

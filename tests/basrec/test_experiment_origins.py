@@ -70,5 +70,5 @@ def test_an_origin_of_another_version_or_damaged(
     if told:
         assert told in write_experiment_report(moved, PUBLISHED).read_text()
     else:
-        with pytest.raises(InputError, match="tables are not as promised"):
+        with pytest.raises(InputError, match=r"origins.csv, row \d+: not as a sweep writes it"):
             write_experiment_report(moved, PUBLISHED)

@@ -130,7 +130,7 @@ def test_curves_are_drawn_from_the_sweeps_own_files(sweep: Path, tmp_path: Path)
     (row,) = [r for r in cells_of(text).tables["augmentation"] if "similarity: mean" in r]
     assert row[3].startswith("0.4000")  # from similarity.csv
     (moved / "history.csv").write_text("\n".join(lines).replace(",2,1,", ",two,1,"))
-    with pytest.raises(InputError, match="tables are not as promised"):
+    with pytest.raises(InputError, match=r"history.csv, row \d+: not as a sweep writes it"):
         write_experiment_report(moved, PUBLISHED)
 
 

@@ -130,7 +130,7 @@ def large(folder: Path) -> Sweep:
         for seed in (1, 2, 3)
     ]
     stated = {"datasets": [*axes["dataset"], "home"], "backbones": axes["backbone"]}
-    title = "50 % of_it\n\n[sic]"
+    title = "50 % of_it\n\n[sic]\x07"
     write_sweep_files(folder, rows, variants=names, metrics=metrics, title=title, **stated)
     return read_sweep(folder)
 
@@ -143,7 +143,7 @@ def test_a_wide_experiment_is_cut_to_pages(tmp_path: Path) -> None:
     assert [block.datasets for block in parts] == [["beauty", "sports"], ["yelp"]]  # home: nothing
     assert [len(row.cells) for block in parts for row in block.rows[:1]] == [8, 4]
     text = to_latex(sweep, table, families, [])
-    assert text.isascii()
+    assert text.isascii() and "\x07" not in text and "(U+0007)" in text
     assert r"a\textbar{}b\_c \% \& \# \textasciitilde{} \textasciicircum{} \textbackslash{}" in text
     assert (
         r"\textpm{} \texttimes{} \textendash{} $\Delta$ $\alpha$ \'{e} (U+4E2D) -{}-x {[}1]" in text

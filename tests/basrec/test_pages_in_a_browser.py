@@ -4,7 +4,6 @@ import functools
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from tests.basrec.test_report import PASSPORT
 
 ROOT = Path(__file__).parents[2]
 BROWSER = [sys.executable, str(ROOT / "tools" / "browser.py")]
-PAGES = ("sweep", "run", "analysis")
+PAGES = ("sweep", "run", "analysis", "reproduction")
 READ = """[...document.querySelectorAll("#headline tr")]
   .map((row) => [...row.cells].map((cell) => cell.textContent))"""
 WIDE = """(() => {
@@ -50,7 +49,7 @@ PALE = """(() => {
   let texts = 0;
   const pale = {};
   for (const one of document.querySelectorAll("body *")) {
-    if (one.closest("style, metadata") || one.namespaceURI.endsWith("title")) continue;
+    if (one.closest("style, metadata")) continue;
     if (![...one.childNodes].some((node) => node.nodeType == 3 && node.data.trim())) continue;
     const style = getComputedStyle(one);
     const ink = numbers(one.closest("svg") ? style.fill : style.color);
@@ -66,13 +65,10 @@ PALE = """(() => {
 
 @functools.cache
 def what_is_missing() -> str:
-    """Tell why no browser engine starts here, or nothing: an empty page asks no more of it."""
-    with tempfile.TemporaryDirectory() as place:
-        page = Path(place) / "empty.html"
-        page.write_text("<title>empty</title>")
-        done = subprocess.run([*BROWSER, str(page)], capture_output=True, text=True, timeout=120)
-    told = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
-    return told[-1] if done.returncode else ""
+    """Tell why there is no browser engine here, or nothing."""
+    code = "import PySide6.QtWebEngineWidgets"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return done.stderr.strip().splitlines()[-1] if done.returncode else ""
 
 
 def look(page: Path, tell: str, *options: str) -> Any:
@@ -102,6 +98,9 @@ def pages(folder: Path, sweep: Path, tmp_path_factory: pytest.TempPathFactory) -
         "sweep": write_experiment_report(sweep, published, place / "sweep.html"),
         "run": write_report([place / "basrec"], place / "run.html", PASSPORT),
         "analysis": place / "analysis.html",
+        "reproduction": write_experiment_report(
+            ROOT / "docs" / "results" / "reproduction", published, place / "reproduction.html"
+        ),
     }
 
 
