@@ -155,7 +155,8 @@ def _missing(told: list[Comparison]) -> list[str]:
             concerned.setdefault(what, []).append(name)
     words += [f"{what}: {'; '.join(names)}." for what, names in concerned.items()]
     reasons = dict.fromkeys(one.without_users for one in told if one.over_seeds)
-    return words + [f"Users are not compared everywhere: {reason}." for reason in reasons if reason]
+    where = "everywhere" if any(one.over_users for one in told) else "anywhere"
+    return words + [f"Users are not compared {where}: {reason}." for reason in reasons if reason]
 
 
 class Judged:

@@ -17,7 +17,7 @@ def test_a_sweep_whose_runs_are_gone_still_reports(sweep: Path, tmp_path: Path) 
     moved = shutil.copytree(sweep, tmp_path / "sweeps" / "tiny")
     (moved / "timings.csv").unlink()
     text = write_experiment_report(moved, PUBLISHED).read_text()
-    assert "Users are not compared everywhere: a run folder is gone or damaged" in text
+    assert "Users are not compared anywhere: a run folder is gone or damaged" in text
     assert "The run folders of these cells are gone" in text
     assert 'id="headline"' in text
 
