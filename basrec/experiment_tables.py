@@ -11,7 +11,7 @@ from basrec.sweep_folder import Group, Sweep
 OVER_SEEDS, OVER_USERS = "\N{DAGGER}", "\N{DOUBLE DAGGER}"
 LEGEND = (
     "Means over seeds on the test split. Best of a backbone bold, second underlined, among "
-    "variants that were judged alike. "
+    "variants that were judged alike and have the most seeds. "
     f"{OVER_SEEDS}: differs from the baseline by the t-test over seeds, {OVER_USERS}: by the "
     "randomisation test over users; p < 0.05 after Holm's correction over all comparisons of the "
     f"metric. Two seeds carry no {OVER_SEEDS}, one carries no mark at all."
@@ -62,9 +62,12 @@ def build_table(sweep: Sweep, families: Sequence[Family]) -> list[TableRow]:
         base = sweep.base_of(variant)
         peers = [name for name in sweep.variants if sweep.base_of(name) == base]
         others = [(dataset, backbone, name) for name in peers]
-        rivals = [summaries[metric, one] for one in others if not judged.why_not(group, one)]
-        means = sorted({one.mean for one in rivals if one}, reverse=True)
-        place = means.index(mine.mean) if mine and len(means) > 1 else None
+        told_of = [summaries[metric, one] for one in others if not judged.why_not(group, one)]
+        rivals = [one for one in told_of if one]
+        most = max((one.n for one in rivals), default=0)  # one lucky seed beats no mean of five
+        means = sorted({one.mean for one in rivals if one.n == most}, reverse=True)
+        is_ranked = mine is not None and mine.n == most and len(means) > 1
+        place = means.index(mine.mean) if mine and is_ranked else None
         compared = told.get((metric, group))
         gain = compared.over_seeds.gain if compared and compared.over_seeds else None
         marks = marks_of(compared)

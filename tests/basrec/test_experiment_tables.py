@@ -59,6 +59,16 @@ def test_what_is_not_compared_has_no_gain_and_no_rank_beside_the_others(tmp_path
     assert not c.is_best and c.gain is None
 
 
+def test_only_those_with_the_most_seeds_are_ranked(tmp_path: Path) -> None:
+    rows = [row(name, seed, 0.1 + place / 10) for place, name in enumerate("ab") for seed in (1, 2)]
+    rows.append(row("lucky", 1, 0.9))
+    write_sweep_files(tmp_path, rows, variants=["a", "b", "lucky"], metrics=["HR@10"], baseline="a")
+    sweep = read_sweep(tmp_path)
+    a, b, lucky = (one.cells[0] for one in build_table(sweep, compare_all(sweep)))
+    assert b.is_best and a.is_second and not lucky.is_best and not lucky.is_second
+    assert lucky.gain == pytest.approx(8.0)
+
+
 def test_the_gain_is_over_the_common_seeds(tmp_path: Path) -> None:
     rows = [row("Base", seed, 0.1) for seed in (1, 2)]
     rows += [row("BASRec", seed, 0.11 if seed < 3 else 0.5) for seed in (1, 2, 3, 4, 5)]
