@@ -45,6 +45,8 @@ def read_rows(folder: Path) -> list[Row]:
             table = pa.csv.read_csv(path, convert_options=options)
         else:
             table = pq.read_table(path)
+            typed = {n: table[n].cast(types.get(n, table[n].type)) for n in table.column_names}
+            table = pa.table(typed)
         rows: list[Row] = table.to_pylist()
     except (OSError, pa.ArrowException) as exc:
         raise InputError(f"{path}: cannot be read ({exc}); is this a sweep's folder?") from exc

@@ -51,6 +51,13 @@ def test_a_cell_that_stands_twice_is_refused(tmp_path: Path) -> None:
         read_rows(tmp_path)
 
 
+@pytest.mark.parametrize("changed", [{"seed": "first"}, {"HR@10": "high"}, {"split": None}])
+def test_values_of_another_kind_are_an_error(tmp_path: Path, changed: dict[str, Any]) -> None:
+    write_sweep_files(tmp_path, [row("Base", 1, 0.1) | changed])
+    with pytest.raises(InputError, match=r"results.parquet: "):
+        read_rows(tmp_path)
+
+
 def test_a_column_that_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("dataset,backbone,variant,seed,method\na,b,c,1,base\n")
     with pytest.raises(InputError, match="no column 'split'"):
