@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 
 from basrec.errors import InputError
+from basrec.sweep_folder import read_sweep
 from basrec.sweep_tables import read_beside, read_rows
 from tests.basrec.conftest import write_sweep_files
 from tests.basrec.test_sweep_folder import row
 
+COMMITTED = sorted(
+    path.parent for path in (Path(__file__).parents[2] / "docs" / "results").rglob("results.csv")
+)
 CELL = "beauty,sasrec,Base,1"
 EPOCH = "HR@10,NDCG@10,NDCG@20,stage,epoch,loss"
 
@@ -33,6 +37,14 @@ def test_a_row_that_no_sweep_writes_is_named(
         read_rows(tmp_path)
     assert f"results.parquet: beauty, sasrec, Base, 2, {changed.get('split', 'test')}: {told}" in (
         str(caught.value)
+    )
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: str(folder.name))
+def test_the_committed_results_are_read_whole(folder: Path) -> None:
+    cells = read_sweep(folder).cells
+    assert cells and all(
+        cell.is_done and set(cell.metrics) == {"validation", "test"} for cell in cells
     )
 
 
