@@ -29,7 +29,13 @@ with the summed loss alone, `origin` by column; each may be missing."""
 
 def is_sweep(folder: Path) -> bool:
     """Tell a sweep's folder from a run's."""
-    return any((folder / name).is_file() for name in TABLES)
+    return _table_of(folder).is_file()
+
+
+def _table_of(folder: Path) -> Path:
+    """Give the results that are there, or where they would be."""
+    places = [folder / name for name in TABLES]
+    return next((path for path in places if path.is_file()), places[0])
 
 
 def read_rows(folder: Path) -> list[Row]:
@@ -37,7 +43,7 @@ def read_rows(folder: Path) -> list[Row]:
 
     Errors: InputError where no table is there, or one is not what a sweep writes.
     """
-    path = next((folder / name for name in TABLES if (folder / name).is_file()), folder / TABLES[0])
+    path = _table_of(folder)
     types = {field.name: field.type for field in RESULTS}
     try:
         if path.suffix == ".csv":

@@ -1,9 +1,6 @@
 """The pages in a real browser engine: read, not cut off, legible in light and dark."""
 
-import functools
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +12,9 @@ from basrec.experiment_page import write_experiment_report
 from basrec.report import write_report
 from basrec.training import train
 from tests.basrec.test_report import PASSPORT
+from tests.browsing import browse
 
 ROOT = Path(__file__).parents[2]
-BROWSER = [sys.executable, str(ROOT / "tools" / "browser.py")]
 PAGES = ("sweep", "run", "analysis", "reproduction")
 READ = """[...document.querySelectorAll("#headline tr")]
   .map((row) => [...row.cells].map((cell) => cell.textContent))"""
@@ -63,20 +60,9 @@ PALE = """(() => {
 """Contrast by WCAG 2, success criterion 1.4.3 (AA): 4.5 between text and what is behind it."""
 
 
-@functools.cache
-def what_is_missing() -> str:
-    """Tell why there is no browser engine here, or nothing."""
-    code = "import PySide6.QtWebEngineWidgets"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    return done.stderr.strip().splitlines()[-1] if done.returncode else ""
-
-
 def look(page: Path, tell: str, *options: str) -> Any:
-    """Give what an expression is worth on the page, or skip where no browser is to be had."""
-    if missing := what_is_missing():
-        pytest.skip(f"no browser engine: {missing}")
-    command = [*BROWSER, str(page), "--tell", tell, *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    """Give what an expression is worth on the page."""
+    done = browse(page, "--tell", tell, *options)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

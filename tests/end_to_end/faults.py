@@ -12,11 +12,7 @@ from basrec.training import train
 from pipeline.config import DataConfig
 
 BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
-
-
 DATA = DataConfig.model_validate({"format": "amazon_2018", "min_count": 3})
-
-
 CONFIG: dict[str, Any] = {
     "device": "cpu",
     "kernels": "plain",
@@ -24,8 +20,6 @@ CONFIG: dict[str, Any] = {
     "model": {"embedding_size": 16, "max_length": 20},
     "train": {"batch_size": 8, "stage1": {"epochs": 3}, "checkpoint_seconds": 0},
 }
-
-
 TRAIN = TrainConfig.model_validate(CONFIG)
 
 

@@ -21,11 +21,7 @@ from pipeline.sample import write_sample
 from tests.end_to_end.faults import DATA, TRAIN, contents, weights
 
 MACHINE = (basrec.errors.MachineError, pipeline.errors.MachineError)
-
-
 INPUT = (basrec.errors.InputError, pipeline.errors.InputError)
-
-
 Disk = tuple[Path, Callable[[str], None]]
 
 

@@ -1,18 +1,10 @@
 """The browser that tests and pictures of pages use."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / "tools" / "browser.py"
-
-
-def browse(page: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    pytest.importorskip("PySide6.QtWebEngineCore")
-    command = [sys.executable, str(TOOL), str(page), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+from tests.browsing import browse
 
 
 @pytest.fixture
