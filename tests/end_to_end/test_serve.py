@@ -204,6 +204,7 @@ def test_kills_leave_nothing_and_all_goes_on(tmp_path: Path) -> None:
     with serving(data) as second:
         assert second.state(run) == "Crashed"
         assert "7 deployments, 0 of them new" in told(data)
+        start_inside(second, run)
         run = train_without_end(second)
         second.process.kill()
         assert until(lambda: not pids(data), 120)
@@ -211,6 +212,15 @@ def test_kills_leave_nothing_and_all_goes_on(tmp_path: Path) -> None:
         assert third.state(run) == "Crashed"
         under_way = {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
         assert third.ask("/flow_runs/filter", {"flow_runs": under_way}) == []
+
+
+def start_inside(served: Serving, ended: str) -> None:
+    """Let a flow start inside a run that has ended, as where that was asked to end meanwhile."""
+    flow = served.ask("/flows/", {"name": "train"})["id"]
+    about = {"task_key": "train", "dynamic_key": "late"}
+    task = served.ask("/task_runs/", about | {"flow_run_id": ended})["id"]
+    pending = {"state": {"type": "PENDING"}}
+    served.ask("/flow_runs/", pending | {"flow_id": flow, "parent_task_run_id": task})
 
 
 def train_without_end(served: Serving) -> str:
