@@ -194,7 +194,7 @@ def test_kills_leave_nothing_and_all_goes_on(tmp_path: Path) -> None:
         (worker,) = pids(data, "worker start")
         os.kill(worker, signal.SIGKILL)
         assert until(lambda: first.state(run) == "Crashed", 120)
-        assert pids(data, "prefect.engine") == []
+        assert until(lambda: not pids(data, "prefect.engine"), 60)  # it leaves by itself
         assert first.process.poll() is None
         run = train_without_end(first)  # so the deployment's one place is free again
         first.process.send_signal(signal.SIGTERM)
