@@ -1,6 +1,5 @@
 """What the tests of faults share: a small training, and what a folder holds."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from basrec.files import digest_file
 from basrec.training import train
 from pipeline.config import DataConfig
 
-BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 DATA = DataConfig.model_validate({"format": "amazon_2018", "min_count": 3})
 CONFIG: dict[str, Any] = {
     "device": "cpu",

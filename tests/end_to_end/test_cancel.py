@@ -19,6 +19,7 @@ from flows.config import resolve
 from flows.json_lines import read_lines
 from flows.prepare import prepare_folder
 from pipeline.sample import write_sample
+from tests.flows.calling import BASREC
 from tests.prefect_home import prefect_home
 
 EPOCHS = 12
@@ -28,7 +29,6 @@ SETTINGS = [
 ]
 CONFIG = resolve(None, "sample", SETTINGS).for_method("base")
 RUN = "data/runs/sample/base-sasrec-paper-seed1"
-BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 SERVE = f"""
 from pathlib import Path
 from prefect import flow

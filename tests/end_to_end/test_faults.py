@@ -20,13 +20,13 @@ from pipeline.manifest import verify_outputs
 from pipeline.sample import write_sample
 from tests.end_to_end.conftest import serving
 from tests.end_to_end.faults import (
-    BASREC,
     DATA,
     TRAIN,
     contents,
     order_of,
     weights,
 )
+from tests.flows.calling import BASREC
 from tests.prefect_home import prefect_home
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from tests.flows.calling import BASREC
 from tests.prefect_home import prefect_home
 
 DOC = Path(__file__).parents[2] / "docs" / "new-domain.md"
@@ -28,7 +29,7 @@ def test_every_line_of_the_guide_works(tmp_path: Path) -> None:
     for line in lines:
         words = shlex.split(line)
         assert words[0] == "basrec"
-        command = [sys.executable, "-c", "from flows.cli import main; main()", *words[1:]]
+        command = [*BASREC, *words[1:]]
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )

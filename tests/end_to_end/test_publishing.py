@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import httpx
 import pytest
 
 from tests.conftest import dense_rows
+from tests.flows.calling import BASREC
 from tests.flows.test_lock import hold
 from tests.prefect_home import prefect_home
 
-BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 CONFIG = """
 name: mine
 raw: {raw}

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from flows.json_lines import read_lines
 from pipeline.sample import write_sample
+from tests.flows.calling import BASREC
 from tests.prefect_home import prefect_home
 
 SETTINGS = [
@@ -21,7 +21,6 @@ SETTINGS = [
     "train.stage2.epochs=1",
     "train.threads=1",
 ]
-BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 
 
 @pytest.fixture(scope="module")

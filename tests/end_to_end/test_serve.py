@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +17,9 @@ import pytest
 from flows.serve import read_deployments
 from pipeline.sample import write_sample
 from tests.end_to_end.conftest import free_port
+from tests.flows.calling import BASREC
 from tests.prefect_home import prefect_home
 
-BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 SMALL = {
     "dataset": "sample",
     "device": "cpu",

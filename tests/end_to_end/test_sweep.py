@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +21,9 @@ from pipeline.interactions import ingest
 from pipeline.neighbours import add_neighbours
 from pipeline.preparation import prepare
 from pipeline.sample import write_sample
+from tests.flows.calling import BASREC
 from tests.prefect_home import prefect_home
 
-BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
 EXPERIMENT = """
 datasets: [tiny]
 backbones: [sasrec]

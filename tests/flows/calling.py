@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+BASREC = [sys.executable, "-c", "from flows.cli import main; main()"]
+"""The command `basrec`, in the environment that the tests run in."""
+
 
 def basrec(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)]
+    command = [*BASREC, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from flows.cli import main
 from tests.conftest import dense_rows
+from tests.flows.calling import BASREC
 
 Write = Callable[..., Path]
 
@@ -197,7 +198,7 @@ def test_an_interrupt_is_one_line(tmp_path: Path) -> None:
         "".join(f"u{n % 9973},i{n % 997},5.0,{1_300_000_000 + n}\n" for n in range(2_000_000))
     )
     for seconds in (0.0, 0.4, 0.8):
-        command = [sys.executable, "-c", "from flows.cli import main; main()", "prepare", str(raw)]
+        command = [*BASREC, "prepare", str(raw)]
         command += ["--out", "out", "--format", "amazon_ratings_2014"]
         started = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         while started.poll() is None and not list(tmp_path.glob(".out*")):

@@ -3,7 +3,6 @@
 import json
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,14 @@ from flows.config import all_keys
 from flows.search_config import Search
 from flows.search_space import Range
 from pipeline.errors import InputError
+from tests.flows.calling import BASREC
 from tests.flows.searching import ALPHA, QUICK
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_command_exits_with_2_and_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from flows.cli import main; main()", "search", "paper-grid"]
+    command = [*BASREC, "search", "paper-grid"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: data/prepared/beauty: no prepared folder; make it first")
