@@ -17,33 +17,43 @@ def mark_as_crashed(api: str, pool: str) -> int:
 
     To be called before the pool's one worker starts: then nothing of the pool can be running.
     A run that is asked to end while it starts a flow inside may end before that flow is heard of.
+    Those that were being cancelled are marked as cancelled, since Prefect takes no other end.
     Errors: httpx.HTTPError where the server refuses.
     """
-    state = {"type": "CRASHED", "name": "Crashed", "message": "Its worker ended before it did."}
-    marked: set[str] = set()
+    seen: set[str] = set()
+    count = 0
     with httpx.Client(base_url=api, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-        while left := {*_of_the_pool(client, pool), *_orphans(client)} - marked:
-            for one in sorted(left):
-                # Not forced, or the run's place among those at once would not be free again.
-                _post(client, f"/flow_runs/{one}/set_state", {"state": state})
-            marked |= left
-    return len(marked)
+        while left := [
+            one for one in (*_of_the_pool(client, pool), *_orphans(client)) if one["id"] not in seen
+        ]:
+            seen |= {one["id"] for one in left}
+            count += sum(_end(client, one) for one in left)
+    return count
 
 
-def _of_the_pool(client: httpx.Client, pool: str) -> list[str]:
-    pools = {"work_pools": {"name": {"any_": [pool]}}}
-    return [one["id"] for one in _runs(client, UNDER_WAY, {}, pools)]
+def _end(client: httpx.Client, run: dict[str, Any]) -> bool:
+    """Let a run have ended; tell whether the server takes it."""
+    end = "CANCELLED" if run["state_type"] == "CANCELLING" else "CRASHED"
+    state = {"type": end, "name": end.capitalize(), "message": "Its worker ended before it did."}
+    # Not forced, or the run's place among those at once would not be free again.
+    answer = _post(client, f"/flow_runs/{run['id']}/set_state", {"state": state}).json()
+    return bool(answer["status"] == "ACCEPT")
 
 
-def _orphans(client: httpx.Client) -> list[str]:
-    """Give the ids of the runs under way inside a run that has ended."""
-    inside = _runs(client, UNDER_WAY, {"parent_task_run_id": {"is_null_": False}})
+def _of_the_pool(client: httpx.Client, pool: str) -> Found:
+    return _runs(client, UNDER_WAY, {}, {"work_pools": {"name": {"any_": [pool]}}})
+
+
+def _orphans(client: httpx.Client) -> Found:
+    """Give the runs under way inside a run that has ended, in whose process they were."""
+    found = _runs(client, UNDER_WAY, {"parent_task_run_id": {"is_null_": False}})
+    inside = [one for one in found if one["deployment_id"] is None]
     which = {"id": {"any_": [one["parent_task_run_id"] for one in inside]}}
     tasks = _pages(client, "/task_runs/filter", {"task_runs": which}) if inside else []
     parents = {one["id"]: one["flow_run_id"] for one in tasks}
     which = {"id": {"any_": sorted(set(parents.values()))}}
     ended = {one["id"] for one in _runs(client, ENDED, which)} if parents else set()
-    return [one["id"] for one in inside if parents.get(one["parent_task_run_id"]) in ended]
+    return [one for one in inside if parents.get(one["parent_task_run_id"]) in ended]
 
 
 def _runs(client: httpx.Client, states: list[str], which: Any, others: Any = None) -> Found:
@@ -64,6 +74,6 @@ def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Respon
     for seconds in WAITS_SECONDS:
         answer = client.post(path, json=body)
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            break
+            return answer.raise_for_status()
         time.sleep(seconds)
-    return answer.raise_for_status()
+    return client.post(path, json=body).raise_for_status()

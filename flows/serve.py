@@ -133,7 +133,9 @@ def _tell_of_left_runs(api: str) -> None:
     except httpx.HTTPError as exc:
         raise MachineError(f"the server does not answer as it should: {exc}") from exc
     if count:
-        errors.print(f"{count} runs of before that nothing runs any more: marked as crashed")
+        errors.print(
+            f"{count} runs of before that nothing runs any more: marked as crashed or cancelled"
+        )
 
 
 def _answers(address: str) -> bool:

@@ -209,17 +209,18 @@ def test_kills_leave_nothing_and_all_goes_on(tmp_path: Path) -> None:
         assert until(lambda: not pids(data), 120)
     with serving(data) as third:
         assert third.state(run) == "Crashed"
-        under_way = {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
+        under_way = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}}
         assert third.ask("/flow_runs/filter", {"flow_runs": under_way}) == []
 
 
 def start_inside(served: Serving, ended: str) -> None:
-    """Let a flow start inside a run that has ended, as where that was asked to end meanwhile."""
+    """Let flows start inside a run that has ended, as where that was asked to end meanwhile."""
     flow = served.ask("/flows/", {"name": "train"})["id"]
-    about = {"task_key": "train", "dynamic_key": "late"}
-    task = served.ask("/task_runs/", about | {"flow_run_id": ended})["id"]
-    pending = {"state": {"type": "PENDING"}}
-    served.ask("/flow_runs/", pending | {"flow_id": flow, "parent_task_run_id": task})
+    for state in ("PENDING", "CANCELLING"):
+        about = {"task_key": "train", "dynamic_key": state, "flow_run_id": ended}
+        task = served.ask("/task_runs/", about)["id"]
+        run = {"state": {"type": state}, "flow_id": flow, "parent_task_run_id": task}
+        served.ask("/flow_runs/", run)
 
 
 def train_without_end(served: Serving) -> str:
