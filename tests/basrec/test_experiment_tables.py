@@ -9,7 +9,7 @@ import pytest
 
 from basrec.against_published import beside_published
 from basrec.comparisons import compare_all
-from basrec.experiment_tables import blocks, build_table, small, summary_rows
+from basrec.experiment_tables import blocks, build_table, seeds_rows, small, summary_rows
 from basrec.experiment_text import tex, to_latex, to_markdown
 from basrec.sweep_folder import Sweep, read_sweep
 from tests.basrec.conftest import write_sweep_files
@@ -80,6 +80,19 @@ def test_the_gain_is_over_the_common_seeds(tmp_path: Path) -> None:
     assert cell.gain == pytest.approx(0.1)
     over_seeds = families[0].comparisons[0].over_seeds
     assert over_seeds is not None and cell.gain == over_seeds.gain
+
+
+@pytest.mark.parametrize(("seeds", "told"), [(2, "not tested"), (3, "neither")])
+def test_what_too_few_seeds_cannot_carry_is_not_told_as_a_test(
+    tmp_path: Path, seeds: int, told: str
+) -> None:
+    """The gain changes its sign from seed to seed, so that no test finds it."""
+    rows = [row("Base", seed, 0.1) for seed in range(seeds)]
+    rows += [row("BASRec", seed, 0.1 + (-1) ** seed / 50) for seed in range(seeds)]
+    write_sweep_files(tmp_path, rows, variants=["Base", "BASRec"], metrics=["HR@10"])
+    (family,) = compare_all(read_sweep(tmp_path))
+    (line,) = seeds_rows(family)
+    assert line[4] == told
 
 
 def test_markdown_and_latex_say_the_same(told: Sweep) -> None:
