@@ -19,6 +19,7 @@ from basrec.statistics import (
     holm,
 )
 from basrec.sweep_folder import Cell, Group, Sweep
+from basrec.user_metrics import by_user
 from basrec.user_ranks import read_ranks
 
 STATED = ("seen", "ties")
@@ -28,6 +29,8 @@ UNKNOWN_RULES = (
     "Run folders are gone or damaged, and by its preset or settings it may be judged otherwise"
 )
 TESTS = ("t over seeds", "Wilcoxon over seeds", "t over users", "randomisation over users")
+CLAIMS = ((TESTS[0], LEAST_SEEDS), (TESTS[3], 2))
+"""The tests that carry a claim, and from how many seeds on."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,26 @@ class Comparison:
         return dict(zip(TESTS, values, strict=True))
 
     @property
+    def can_hold(self) -> bool:
+        """Whether a test was made that has seeds enough to carry a claim."""
+        return any(self._carried(*claim) is not None for claim in CLAIMS)
+
+    @property
     def holds_over_seeds(self) -> bool:
         """Whether the t-test over seeds is significant after the correction, and seeds suffice."""
-        return self._holds(TESTS[0], LEAST_SEEDS)
+        return self._holds(*CLAIMS[0])
 
     @property
     def holds_over_users(self) -> bool:
         """Whether the randomisation test over users is significant after the correction."""
-        return self._holds(TESTS[3], 2)
+        return self._holds(*CLAIMS[1])
 
     def _holds(self, test: str, least: int) -> bool:
-        p = self.corrected.get(test)
-        return len(self.seeds) >= least and p is not None and p < LEVEL
+        p = self._carried(test, least)
+        return p is not None and p < LEVEL
+
+    def _carried(self, test: str, least: int) -> float | None:
+        return self.corrected.get(test) if len(self.seeds) >= least else None
 
     def as_data(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -221,24 +232,3 @@ class _Ranked:
             inputs = read_json(run / "manifest.json").get("inputs", {})
             self.data[run] = {k: v for k, v in inputs.items() if k != "neighbours.parquet"}
         return self.users[run]
-
-
-def by_user(
-    users: np.ndarray, ranks: np.ndarray, metric: str, among: np.ndarray | None = None
-) -> np.ndarray:
-    """Give a metric (U,) by user, averaged over a user's targets, in the order of their ids.
-
-    With `among` (U,), of those users alone.
-    """
-    kept = np.isin(users, users if among is None else among)
-    _, place = np.unique(users[kept], return_inverse=True)
-    return np.asarray(np.bincount(place, gains_of(ranks[kept], metric)) / np.bincount(place))
-
-
-def gains_of(ranks: np.ndarray, metric: str) -> np.ndarray:
-    """Give what each target (E,) adds to a metric: their mean is the metric."""
-    if metric == "MRR":
-        return np.asarray(1.0 / ranks)
-    name, cut = metric.split("@")
-    gain = {"HR": np.ones_like(ranks), "NDCG": 1.0 / np.log2(ranks + 1.0)}[name]
-    return np.asarray(gain * (ranks <= int(cut)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from basrec.comparisons import Comparison, Family, Judged
 from basrec.published import shown
-from basrec.statistics import LEAST_SEEDS, SeedComparison, Summary, UserComparison, summarise
+from basrec.statistics import SeedComparison, Summary, UserComparison, summarise
 from basrec.sweep_folder import Group, Sweep
 
 OVER_SEEDS, OVER_USERS = "\N{DAGGER}", "\N{DOUBLE DAGGER}"
@@ -194,9 +194,8 @@ def _named(one: Comparison) -> list[str]:
 
 def _seeds_row(one: Comparison, seeds: SeedComparison) -> list[str]:
     held = ["seeds"] * one.holds_over_seeds + ["users"] * one.holds_over_users
-    can_hold = len(one.seeds) >= (2 if one.over_users else LEAST_SEEDS)
     told = [
-        " and ".join(held) or ("neither" if can_hold else "not tested"),
+        " and ".join(held) or ("neither" if one.can_hold else "not tested"),
         str(len(one.seeds)),
         number(seeds.difference, 5, True),
         percent(seeds.gain),
