@@ -43,7 +43,7 @@ NOT_TRAINING = (
     *("sweep_folder.py", "comparisons.py", "experiment_tables.py", "experiment_figures.py"),
     *("experiment_page.py", "experiment_text.py", "sensitivity.py", "results.py", "figures.py"),
     *("passport_page.py", "drift.py", "colours.py", "published_table.py"),
-    "against_published.py",
+    *("against_published.py", "sweep_tables.py", "stated.py", "user_metrics.py"),
     "presets.py",  # a key holds the config that a preset came to
 )
 """Modules whose change does not change a run's result."""

@@ -19,13 +19,7 @@ from pipeline.interactions import ingest
 from pipeline.manifest import verify_outputs
 from pipeline.sample import write_sample
 from tests.end_to_end.conftest import serving
-from tests.end_to_end.faults import (
-    DATA,
-    TRAIN,
-    contents,
-    order_of,
-    weights,
-)
+from tests.end_to_end.faults import DATA, TRAIN, contents, order_of, weights
 from tests.flows.calling import BASREC
 from tests.prefect_home import prefect_home
 
